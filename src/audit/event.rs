@@ -1,0 +1,201 @@
+//! What is recorded. Never a cell, never a literal that touches classified columns.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::identity::ids::{AgentName, ApprovalId, PersonName, SessionId, StatementId};
+use crate::policy::action::Action;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// The process began to log; says how many ordinary records the last run may have lost.
+    LogStarted {
+        /// Program version.
+        program: String,
+        /// The last run ended without saying so: at most this many ordinary records were not yet synced.
+        unsynced_at_most: u64,
+    },
+    /// The process stopped in order.
+    LogStopped {},
+    /// A client logged in.
+    SessionOpened {
+        /// Session.
+        session: SessionId,
+        /// Agent.
+        agent: AgentName,
+        /// Address.
+        client_addr: String,
+        /// `databases:` key.
+        database: String,
+        /// TLS version, if any.
+        tls: Option<String>,
+        /// What the client calls itself (claimed).
+        application_name: Option<String>,
+    },
+    /// A login or a connection was refused, or a peer broke the protocol.
+    SessionRefused {
+        /// Address.
+        client_addr: String,
+        /// The user name it gave.
+        user: Option<String>,
+        /// Why.
+        why: String,
+    },
+    /// A session ended.
+    SessionClosed {
+        /// Session.
+        session: SessionId,
+        /// Who ended it and why.
+        why: String,
+    },
+    /// A statement ended, whatever became of it.
+    Statement(Box<StatementEvent>),
+    /// A gated statement is about to be sent: recorded and durable before it is.
+    Intent {
+        /// Session.
+        session: SessionId,
+        /// Statement.
+        statement: StatementId,
+        /// Agent.
+        agent: AgentName,
+        /// The approval that is spent.
+        approval: ApprovalId,
+        /// Its digest.
+        digest: String,
+    },
+    /// An approval was made.
+    ApprovalRequested {
+        /// Which.
+        approval: ApprovalId,
+        /// By whom.
+        agent: AgentName,
+        /// Digest.
+        digest: String,
+        /// The rules that hold it.
+        rules: Vec<String>,
+    },
+    /// A person decided.
+    ApprovalDecided {
+        /// Which.
+        approval: ApprovalId,
+        /// Who.
+        person: PersonName,
+        /// `approve`, `deny`, `revoke`.
+        verdict: String,
+        /// Surface.
+        via: String,
+        /// How sure we are.
+        assurance: String,
+        /// Reason.
+        reason: Option<String>,
+        /// The digest that was shown.
+        digest: String,
+    },
+    /// A decision was refused: self-approval, wrong group, stale digest …
+    DecisionRefused {
+        /// Which.
+        approval: ApprovalId,
+        /// Who tried.
+        person: PersonName,
+        /// Why not.
+        why: String,
+    },
+    /// An approval changed its state.
+    ApprovalState {
+        /// Which.
+        approval: ApprovalId,
+        /// New state.
+        state: String,
+    },
+    /// Lineage and the server's word disagree about a result.
+    Disagreement {
+        /// Session.
+        session: SessionId,
+        /// Statement.
+        statement: StatementId,
+        /// What differed.
+        what: String,
+    },
+    /// Rules were loaded.
+    RulesLoaded {
+        /// Content hash.
+        version: String,
+        /// Who or what asked for it.
+        by: String,
+    },
+    /// Rules were refused; the old ones stay.
+    RulesRejected {
+        /// Why.
+        why: String,
+    },
+    /// An agent, token or the kill switch was changed.
+    IdentityChanged {
+        /// Who did it.
+        by: PersonName,
+        /// What: `agent reporting-bot added`, `token t1 revoked`, …
+        what: String,
+    },
+    /// The audit log or approvals were read through the API or the command line.
+    Accessed {
+        /// Who.
+        by: PersonName,
+        /// What.
+        what: String,
+    },
+}
+
+/// The closing record of one statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementEvent {
+    /// Session.
+    pub session: SessionId,
+    /// Statement.
+    pub statement: StatementId,
+    /// Agent.
+    pub agent: AgentName,
+    /// `databases:` key.
+    pub database: String,
+    /// Hex fingerprint of the normalised text.
+    pub fingerprint: String,
+    /// Normalised text: literals replaced, at most 1 KiB.
+    pub text: String,
+    /// Actions.
+    pub actions: Vec<Action>,
+    /// `schema.name` of relations.
+    pub relations: Vec<String>,
+    /// Classes touched.
+    pub classes: Vec<String>,
+    /// `allow`, `hold`, `deny`.
+    pub verdict: String,
+    /// Rules that matched.
+    pub rules: Vec<String>,
+    /// The approval, if held.
+    pub approval: Option<ApprovalId>,
+    /// `ok`, `error`, `refused`, `cancelled`, `unknown`.
+    pub outcome: String,
+    /// SQLSTATE or errno.
+    pub code: Option<String>,
+    /// Rows returned or changed.
+    pub rows: u64,
+    /// Bytes sent to the client.
+    pub bytes: u64,
+    /// Masked result columns, by name.
+    pub masked: Vec<String>,
+    /// Milliseconds from the client's message to the end of the answer, holds included.
+    pub duration_ms: u64,
+}
+
+/// One record of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Position, from 0, without gaps.
+    pub seq: u64,
+    /// When it was appended.
+    pub at: Timestamp,
+    /// Hex SHA-256 of the record before, in canonical JSON; 64 zeros for the first.
+    pub prev: String,
+    /// What happened.
+    pub event: Event,
+}

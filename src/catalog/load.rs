@@ -1,0 +1,1 @@
+//! What to ask a server to learn its catalog, and how to read the answers.

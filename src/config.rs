@@ -1,0 +1,164 @@
+//! `holdpoint.yaml`, checked. `config/file` reads the raw form and turns it into these types; nothing else sees raw settings.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::identity::person::Person;
+use crate::secret::Secret;
+
+/// Everything the operator sets.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where PostgreSQL clients connect.
+    pub postgres: Listener,
+    /// Where the HTTP API, `/metrics`, `/healthz` and `/readyz` are served.
+    pub api: ApiConfig,
+    /// Directory of the RocksDB store.
+    pub store: PathBuf,
+    /// Directory of `*.yaml` rules; `None`: the built-in baseline.
+    pub rules: Option<PathBuf>,
+    /// Databases by the name clients ask for.
+    pub databases: BTreeMap<String, Upstream>,
+    /// People who may decide.
+    pub people: Vec<Person>,
+    /// Times and limits of holds.
+    pub hold: HoldConfig,
+    /// Bounds that keep memory and time finite.
+    pub limits: Limits,
+    /// Audit settings.
+    pub audit: AuditConfig,
+}
+
+/// A client-facing listener.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// TLS towards clients.
+    pub tls: ClientTls,
+}
+
+/// TLS towards clients.
+#[derive(Clone, Debug)]
+pub enum ClientTls {
+    /// Not offered; SSLRequest is answered `N`.
+    Off,
+    /// Offered, plain connections are served too.
+    Optional(Certificate),
+    /// Plain connections are refused.
+    Required(Certificate),
+}
+
+/// A certificate chain and its key, PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// PEM chain, leaf first.
+    pub chain: PathBuf,
+    /// PEM key.
+    pub key: PathBuf,
+}
+
+/// The HTTP side.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// What links in messages begin with, without a trailing slash.
+    pub public_url: String,
+    /// HTTPS, if set.
+    pub tls: Option<Certificate>,
+}
+
+/// libpq's `sslmode`, less `allow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS if the server has it; nothing is verified.
+    Prefer,
+    /// TLS or nothing; nothing is verified unless a CA is given.
+    Require,
+    /// TLS, certificate verified against the CA.
+    VerifyCa,
+    /// TLS, certificate and host name verified.
+    VerifyFull,
+}
+
+/// One real database.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Host name, address, or directory of a Unix socket.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The server's name of the database.
+    pub database: String,
+    /// The upstream role.
+    pub user: String,
+    /// Its password, if it has one.
+    pub password: Option<Secret>,
+    /// TLS towards it.
+    pub ssl_mode: SslMode,
+    /// CA file for `verify-*`.
+    pub ca: Option<PathBuf>,
+    /// Client certificate for certificate login.
+    pub client_certificate: Option<Certificate>,
+    /// Most sessions at once.
+    pub connections_max: u32,
+}
+
+/// Times of holds.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldConfig {
+    /// How long a client is held outside a transaction before the *pending* error. Default 5 min.
+    pub hold: Duration,
+    /// The same inside a transaction, and in mid-result. Default 60 s.
+    pub hold_in_transaction: Duration,
+    /// Most that `SET holdpoint.hold` may ask for. Default 24 h.
+    pub hold_max: Duration,
+    /// Heartbeat towards client and upstream. Default 20 s.
+    pub heartbeat: Duration,
+    /// How long people may decide, unless a rule says otherwise. Default 1 h.
+    pub expires: Duration,
+    /// How long an approval may be used. Default 15 min.
+    pub use_within: Duration,
+    /// Most holds waiting at once per agent. Default 20.
+    pub waiting_max_per_agent: u32,
+    /// Most holds waiting at once in all. Default 1000.
+    pub waiting_max: u32,
+}
+
+/// Bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most client connections. Default 2000.
+    pub clients_max: u32,
+    /// Most connections that have not logged in yet. Default 500.
+    pub half_open_max: u32,
+    /// Time from accept to login. Default 10 s.
+    pub login_timeout: Duration,
+    /// Largest message from a client, in bytes. Default 64 MiB.
+    pub message_bytes_max: usize,
+    /// Longest statement text that is read; longer is opaque. Default 1 MiB.
+    pub statement_bytes_max: usize,
+    /// Prepared statements and portals per session. Default 5000.
+    pub prepared_max: usize,
+    /// How often the catalog is read again. Default 60 s.
+    pub catalog_refresh: Duration,
+    /// How long a shutdown waits for busy sessions. Default 30 s.
+    pub drain_timeout: Duration,
+}
+
+/// Audit settings.
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// Sign a checkpoint at least this often. Default 60 s.
+    pub checkpoint_every: Duration,
+    /// Write each checkpoint to this file too (JSON Lines).
+    pub checkpoint_file: Option<PathBuf>,
+    /// Ordinary records may stay unsynced for at most this long. Default 50 ms.
+    pub sync_every: Duration,
+}

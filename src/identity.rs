@@ -1,0 +1,6 @@
+//! Who asks and who decides: agents, people, tokens, and the ids that tie a story together.
+
+pub mod agent;
+pub mod ids;
+pub mod person;
+pub mod token;

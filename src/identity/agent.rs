@@ -1,0 +1,33 @@
+//! An agent: its name, its owner, and how it proves itself. Never its plain secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::identity::ids::{AgentName, PersonName};
+
+/// An agent as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// The user name it logs in with.
+    pub name: AgentName,
+    /// The person who answers for it. Never approves its statements.
+    pub owner: PersonName,
+    /// Who issued its credential. Never approves its statements either.
+    pub issued_by: PersonName,
+    /// Groups that rules may name.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Databases (keys under `databases:`) it may open; empty means all.
+    #[serde(default)]
+    pub databases: Vec<String>,
+    /// `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` (PostgreSQL's form of the verifier, RFC 5803).
+    pub scram_verifier: String,
+    /// SHA-256 of the secret, hex: for logins that hand over the secret itself (MySQL clear text over TLS).
+    pub secret_sha256: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The kill switch: a disabled agent can neither log in nor have anything released.
+    #[serde(default)]
+    pub disabled: bool,
+}

@@ -1,0 +1,3 @@
+//! Result columns -> `Plan` -> `MaskedCell`. Pure; one file per kind of mask.
+
+pub mod column;

@@ -1,0 +1,106 @@
+//! Classes: labels on columns, the mask each asks for, and which columns of a catalog carry which.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::ColumnKey;
+
+/// What a class does to a plain column's values. Ordered from mild to strict: of two, the later wins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MaskSpec {
+    /// Truncate a date or timestamp.
+    Date {
+        /// To which unit.
+        unit: DateUnit,
+    },
+    /// Keep the first character of the local part and the domain; not an e-mail: redact.
+    Email,
+    /// Keep some characters, hide the rest; fewer than kept + `hide_min` characters: redact.
+    Partial {
+        /// Characters kept at the front.
+        keep_first: u16,
+        /// Characters kept at the end.
+        keep_last: u16,
+        /// Least number of hidden characters.
+        hide_min: u16,
+    },
+    /// Keyed hash (HMAC-SHA-256, key per class), stable.
+    Hash,
+    /// A fixed text, or NULL where the type does not admit it.
+    Fixed {
+        /// The value.
+        value: String,
+    },
+    /// NULL.
+    Null,
+    /// An unmistakable token where the type admits text, else NULL.
+    Redact,
+}
+
+/// Units for [`MaskSpec::Date`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DateUnit {
+    /// First day of the month.
+    Month,
+    /// First day of the year.
+    Year,
+}
+
+/// What a class says about its columns in row-shaping positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeSpec {
+    /// Anything goes.
+    Allow,
+    /// Look-up by equality goes, everything else is held. The default.
+    Equality,
+    /// Held.
+    Hold,
+    /// Refused.
+    Deny,
+}
+
+/// A class as compiled from the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Its name, such as `pii.email`.
+    pub name: Arc<str>,
+    /// The mask for plain columns.
+    pub mask: MaskSpec,
+    /// What about predicates.
+    pub probe: ProbeSpec,
+    /// `sum` and `avg` over it come back unmasked.
+    pub aggregates: bool,
+    /// Rows of this class that make a read a bulk read; `None`: the general limit.
+    pub bulk_rows: Option<u64>,
+}
+
+/// Which columns of one catalog snapshot carry which classes, for one version of the rules. Children inherit from parents.
+#[derive(Clone, Debug, Default)]
+pub struct ClassMap {
+    /// All classes of the rules.
+    pub classes: Vec<Arc<Class>>,
+    /// Column (never number 0) -> indexes into `classes`.
+    pub columns: HashMap<ColumnKey, Vec<usize>>,
+    /// Relation's union, for whole rows.
+    pub relations: HashMap<crate::catalog::RelationKey, Vec<usize>>,
+}
+
+impl ClassMap {
+    /// The classes of a column; number 0 gives the union over the relation.
+    pub fn of(&self, column: ColumnKey) -> impl Iterator<Item = &Arc<Class>> {
+        let found = match column.number {
+            0 => self.relations.get(&column.relation),
+            _ => self.columns.get(&column),
+        };
+        found.into_iter().flatten().filter_map(|index| self.classes.get(*index))
+    }
+
+    /// Does any class stand on it?
+    pub fn is_classified(&self, column: ColumnKey) -> bool {
+        self.of(column).next().is_some()
+    }
+}
