@@ -45,7 +45,7 @@ pub enum RelationKind {
 }
 
 /// One column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its number (PostgreSQL: attnum, from 1, with gaps after DROP COLUMN).
     pub number: i16,
@@ -60,7 +60,7 @@ pub struct Column {
 }
 
 /// One relation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Relation {
     /// Its identity.
     pub key: RelationKey,
@@ -92,7 +92,7 @@ pub struct Relation {
 }
 
 /// A user-defined function or procedure; built-ins are in `statement/builtins`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
     /// Schema name.
     pub schema: Arc<str>,
@@ -123,7 +123,7 @@ pub struct Function {
 }
 
 /// A user-defined type, as far as masking and lineage need it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Type {
     /// OID.
     pub oid: u32,

@@ -1,5 +1,5 @@
 //! `rules/*.yaml` -> `RuleSet`; `Footprint` and evidence -> `Action`s and a `Ruling`. Pure.
 
 pub mod action;
-pub mod ruling;
 pub mod class;
+pub mod ruling;

@@ -103,7 +103,7 @@ pub enum Flow {
 }
 
 /// One source of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
     /// The base column; number 0 means every column of the relation.
     pub column: ColumnKey,
@@ -112,7 +112,7 @@ pub struct Source {
 }
 
 /// One result column as predicted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its name if the statement fixes one; the server's name wins.
     pub name: Arc<str>,
@@ -143,7 +143,7 @@ pub enum Position {
 }
 
 /// A column in a row-shaping position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Probe {
     /// The column (0: whole row).
     pub column: ColumnKey,
@@ -164,7 +164,7 @@ pub enum Access {
 }
 
 /// A relation the statement touches; `key` is `None` for one that does not exist (yet).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelationUse {
     /// The relation in the catalog.
     pub key: Option<RelationKey>,
@@ -175,7 +175,7 @@ pub struct RelationUse {
 }
 
 /// A column that is written, and what flows into it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnWrite {
     /// The target (0: all columns).
     pub target: ColumnKey,
@@ -198,8 +198,7 @@ pub enum RowBound {
 }
 
 /// Data leaving the row stream, or coming in, or copied elsewhere; what the `export`, `import`, `copy_classified` actions rest on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
     /// COPY … TO STDOUT. `outputs` of the footprint are its columns.
     CopyToClient {
@@ -217,8 +216,7 @@ pub enum Transfer {
 }
 
 /// COPY's row format, with the options that matter to cutting rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CopyFormat {
     /// Text: one line a row, delimiter, backslash escapes, NULL as given.
     Text {
@@ -247,8 +245,7 @@ pub enum CopyFormat {
 }
 
 /// What a statement changes about the session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionEffect {
     /// Sets or resets a setting that does not change reading or resolution (`statement_timeout`, `datestyle`, …).
     Harmless {
@@ -346,7 +343,7 @@ pub enum Facet {
 }
 
 /// Why a statement, or part of it, could not be understood.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Opaque {
     /// What: `function public.f()`, `relation x`, `syntax`, … Never a literal.
     pub what: Arc<str>,
@@ -355,7 +352,7 @@ pub struct Opaque {
 }
 
 /// What one statement touches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// The verb.
     pub verb: Verb,
