@@ -103,6 +103,14 @@ pub fn kind_name(kind: u8) -> String {
 /// # Errors
 /// A length below 4 or a message beyond `max`.
 pub fn cut(buf: &[u8], max: usize) -> Result<Option<FrameHead>, WireError> {
+    Ok(peek(buf, max)?.filter(|head| buf.len() >= head.len))
+}
+
+/// Like [`cut`], but as soon as type and length are there: the message itself may still be on its way.
+///
+/// # Errors
+/// A length below 4 or a message beyond `max`.
+pub fn peek(buf: &[u8], max: usize) -> Result<Option<FrameHead>, WireError> {
     let Some((kind, word)) = buf.split_first().and_then(|(kind, rest)| Some((*kind, rest.first_chunk::<4>()?))) else {
         return Ok(None);
     };
@@ -115,7 +123,7 @@ pub fn cut(buf: &[u8], max: usize) -> Result<Option<FrameHead>, WireError> {
     let Some(len) = usize::try_from(total).ok().filter(|_| total <= max) else {
         return Err(WireError::LengthTooLarge { kind: kind_name(kind), max, found: total });
     };
-    Ok((buf.len() >= len).then_some(FrameHead { kind, len }))
+    Ok(Some(FrameHead { kind, len }))
 }
 
 /// Looks at the start-up packet (no type byte) at the front of `buf`: its size in bytes, length word included.

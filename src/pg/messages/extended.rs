@@ -39,6 +39,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format code.
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Text => 0,
+            Self::Binary => 1,
+        }
+    }
+
     /// Reads a format code.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         match reader.i16()? {
