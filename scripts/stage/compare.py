@@ -1,0 +1,333 @@
+"""Direct, a plain TCP relay (haproxy), a pooler (pgbouncer) and Holdpoint on the same work, interleaved, in one run."""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from cluster import Cluster, end, follow_parent, free_port
+from proxy import ROOT, Holdpoint, split_dsn
+from rawpg import RawClient
+
+ROWS = 1_000_000
+COLUMNS = "id, email, full_name, phone, amount, created_at"
+WIDE = f"""
+CREATE TABLE wide AS
+SELECT i AS id, 'somebody.' || i || '@mail.example' AS email, md5(i::text) AS full_name, '+49 30 ' || lpad((i * 7919 % 10000000)::text, 7, '0') AS phone,
+       (i % 100000)::numeric(12, 2) AS amount, timestamptz '2020-01-01 00:00:00+00' + i * interval '1 minute' AS created_at
+FROM generate_series(1::bigint, {ROWS}) AS i;
+ALTER TABLE wide ADD PRIMARY KEY (id);
+CREATE TABLE wide_classified (LIKE wide INCLUDING ALL);
+INSERT INTO wide_classified SELECT * FROM wide ORDER BY id;
+CREATE VIEW wide_masked_by_view AS
+SELECT id, left(email, 1) || '***' || substring(email from position('@' in email)) AS email, full_name,
+       repeat('*', length(phone) - 4) || right(phone, 4) AS phone, amount, created_at
+FROM wide;
+VACUUM ANALYZE;
+"""
+RULES = """version: 1
+classes:
+  pii.email: { mask: email }
+  pii.phone: { mask: { partial: { keep_last: 4 } } }
+columns:
+  - { match: "bench.public.wide_classified.email", class: pii.email }
+  - { match: "bench.public.wide_classified.phone", class: pii.phone }
+rules: []
+"""
+OLTP = [(mode, clients) for mode in ("simple", "prepared") for clients in (1, 16)]
+
+
+class Process:
+    """CPU seconds and memory of one process, all its threads included."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def cpu(self):
+        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self, name):
+        """A line of its status in MiB: VmRSS, VmHWM."""
+        with open(f"/proc/{self.pid}/status", encoding="utf-8") as file:
+            found = re.search(rf"^{name}:\s+(\d+) kB", file.read(), re.MULTILINE)
+        return int(found.group(1)) / 1024 if found else 0.0
+
+    def forget_peak(self):
+        try:
+            with open(f"/proc/{self.pid}/clear_refs", "w", encoding="utf-8") as file:
+                file.write("5")
+        except OSError:
+            pass
+
+
+class Target:
+    """One way to the database: where to connect, as whom, and whose CPU counts."""
+
+    def __init__(self, name, port, user, password, process=None):
+        self.name, self.port, self.user, self.password = name, port, user, password
+        self.watched = Process(process.pid) if process else None
+        self.process = process
+
+    def cpu(self):
+        return self.watched.cpu() if self.watched else 0.0
+
+
+def wait_for_port(port):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
+def start_haproxy(directory, cluster, password):
+    port, config = free_port(), os.path.join(directory, "haproxy.cfg")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f"""global
+  nbthread 2
+  maxconn 500
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 10m
+  timeout server 10m
+listen relay
+  bind 127.0.0.1:{port}
+  server database 127.0.0.1:{cluster.port}
+""")
+    process = subprocess.Popen(follow_parent(["haproxy", "-db", "-q", "-f", config]), start_new_session=True)
+    wait_for_port(port)
+    return Target("haproxy (TCP, 2 threads)", port, "bench_app", password, process)
+
+
+def start_pgbouncer(directory, cluster, password):
+    port, folder = free_port(), os.path.join(directory, "pgbouncer")
+    os.makedirs(folder, mode=0o755)
+    with open(os.path.join(folder, "users.txt"), "w", encoding="utf-8") as file:
+        file.write(f'"bench_app" "{password}"\n')
+    config = os.path.join(folder, "pgbouncer.ini")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f"""[databases]
+bench = host=127.0.0.1 port={cluster.port} dbname=bench
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {folder}/users.txt
+pool_mode = session
+default_pool_size = 60
+max_client_conn = 200
+ignore_startup_parameters = extra_float_digits
+log_connections = 0
+log_disconnections = 0
+logfile = {folder}/log
+pidfile = {folder}/pid
+""")
+    account = "postgres" if os.geteuid() == 0 else None
+    if account:
+        shutil.chown(folder, account)
+        for name in os.listdir(folder):
+            shutil.chown(os.path.join(folder, name), account)
+    command = follow_parent([shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", "-q", config], account)
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    wait_for_port(port)
+    return Target("pgbouncer (session, 1 thread)", port, "bench_app", password, process)
+
+
+def start_holdpoint(directory, cluster, password):
+    rules = os.path.join(directory, "rules")
+    os.makedirs(rules)
+    with open(os.path.join(rules, "bench.yaml"), "w", encoding="utf-8") as file:
+        file.write(RULES)
+    people = {"mia@example.com": ["approvers"]}
+    holdpoint = Holdpoint(directory, cluster, {"bench": ("bench", "bench_app", password)}, people, rules, profile="release")
+    login = split_dsn(holdpoint.add_agent("bench-bot", "mia@example.com", ["bench"]))
+    holdpoint.start()
+    return Target("Holdpoint", holdpoint.port, login["user"], login["password"], holdpoint.process)
+
+
+def pgbench(target, mode, clients, seconds):
+    """Select-only. Returns transactions per second, and the proxy's CPU in microseconds per query."""
+    environment = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(target.port), "PGDATABASE": "bench", "PGUSER": target.user,
+                   "PGPASSWORD": target.password, "PGSSLMODE": "disable"}
+    command = ["pgbench", "-n", "-S", "-M", mode, "-c", str(clients), "-j", "1", "-T", str(seconds)]
+    before = target.cpu()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    used = target.cpu() - before
+    if done.returncode != 0:
+        raise RuntimeError(f"pgbench through {target.name}: {done.stderr.strip()[-500:]}")
+    queries = int(re.search(r"transactions actually processed: (\d+)", done.stdout).group(1))
+    speed = float(re.search(r"tps = ([0-9.]+)", done.stdout).group(1))
+    return {"speed": speed, "cpu": used * 1e6 / queries}
+
+
+def bulk(target, relation):
+    """One million rows. Returns MB/s, the proxy's CPU seconds per GB, and how far its memory rose, in MiB."""
+    client = RawClient("127.0.0.1", target.port, "bench", target.user, target.password)
+    try:
+        start_memory = 0.0
+        if target.watched:
+            target.watched.forget_peak()
+            start_memory = target.watched.memory("VmRSS")
+        before = target.cpu()
+        size, seconds = client.count(f"SELECT {COLUMNS} FROM {relation}")
+        used = target.cpu() - before
+    finally:
+        client.close()
+    peak = target.watched.memory("VmHWM") if target.watched else 0.0
+    return {"speed": size / seconds / 1e6, "cpu": used / (size / 1e9), "peak": peak, "rise": peak - start_memory}
+
+
+class Figures:
+    """All measurements by workload and target, one list entry per round."""
+
+    def __init__(self):
+        self.measured = {}
+
+    def note(self, workload, target, values):
+        for what, value in values.items():
+            self.measured.setdefault((workload, target, what), []).append(value)
+        print(f"   {workload:28} {target:32} " + "  ".join(f"{what} {value:.2f}" for what, value in values.items()), flush=True)
+
+    def median(self, workload, target, what):
+        values = self.measured.get((workload, target, what))
+        return statistics.median(values) if values else None
+
+    def ratio(self, workload, target, what, base):
+        """The median of the ratios within each round."""
+        ours, theirs = self.measured.get((workload, target, what)), self.measured.get((workload, base, what))
+        if not ours or not theirs or len(ours) != len(theirs) or not all(theirs):
+            return None
+        return statistics.median(a / b for a, b in zip(ours, theirs))
+
+
+def run_rounds(figures, targets, rounds, seconds):
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", flush=True)
+        # Every round begins with another target, so that no one always comes first.
+        order = targets[number % len(targets):] + targets[:number % len(targets)]
+        for mode, clients in OLTP:
+            for target in order:
+                figures.note(f"select {mode} c{clients}", target.name, pgbench(target, mode, clients, seconds))
+        for target in order:
+            figures.note("bulk, nothing masked", target.name, bulk(target, "wide"))
+        for target in order:
+            if target.name == "Holdpoint":
+                figures.note("bulk, 2 of 6 masked", target.name, bulk(target, "wide_classified"))
+            else:
+                figures.note("bulk, 2 of 6 masked", target.name, bulk(target, "wide_masked_by_view"))
+
+
+def cell(value, form="{:.2f}"):
+    return form.format(value) if value is not None else "–"
+
+
+def table(figures, targets, workloads, unit_speed, unit_cpu):
+    peers = [target.name for target in targets[1:]]
+    relay, pooler = peers[0], peers[1]
+    lines = [f"| workload | target | {unit_speed} | of direct | {unit_cpu} | of haproxy | of pgbouncer |", "| --- | --- | --: | --: | --: | --: | --: |"]
+    for workload in workloads:
+        for target in (target.name for target in targets):
+            through = target in peers
+            speed_form = "{:.0f}"
+            lines.append(" | ".join([
+                f"| {workload}", target, cell(figures.median(workload, target, "speed"), speed_form),
+                cell(figures.ratio(workload, target, "speed", targets[0].name)),
+                cell(figures.median(workload, target, "cpu") if through else None),
+                cell(figures.ratio(workload, target, "cpu", relay) if through else None),
+                cell(figures.ratio(workload, target, "cpu", pooler) if through else None) + " |",
+            ]))
+    return "\n".join(lines)
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        found = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
+    return found.group(1) if found else platform.machine()
+
+
+def report(figures, targets, arguments):
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    oltp = [f"select {mode} c{clients}" for mode, clients in OLTP]
+    masked, plain = "bulk, 2 of 6 masked", "bulk, nothing masked"
+    memory = "\n".join(
+        f"| {target.name} | {cell(figures.median(plain, target.name, 'peak'), '{:.1f}')} | {cell(figures.median(plain, target.name, 'rise'), '{:.1f}')} |"
+        for target in targets[1:])
+    return f"""# Figures
+
+Direct, a plain TCP relay, a pooler and Holdpoint on the same work in one run: `scripts/compare --rounds {arguments.rounds} --seconds {arguments.seconds}`
+at commit {commit}. Medians of {arguments.rounds} rounds, targets interleaved inside each round, ratios paired inside a round. CPU is user plus
+system time of the proxy's own process from its process clock. Policy, inspection and audit are on. haproxy and Holdpoint may use 2 threads,
+pgbouncer has one. {os.cpu_count()} cores ({processor()}), Linux {platform.release()}, loopback only; PostgreSQL, client and proxy share the cores.
+
+## Point selects (`pgbench -S`)
+
+{table(figures, targets, oltp, "queries/s", "proxy CPU, us per query")}
+
+## A result of 1 000 000 rows and 6 columns
+
+With masks, the peers carry a view that masks the same two columns inside the database; Holdpoint masks them itself.
+
+{table(figures, targets, [plain, masked], "MB/s", "proxy CPU, s per GB")}
+
+| target | peak memory during the result, MiB | risen by, MiB |
+| --- | --: | --: |
+{memory}
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/compare", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3, help="per pgbench run")
+    parser.add_argument("--without-holdpoint", action="store_true", help="only the peers: proves the script itself")
+    parser.add_argument("--output", default=os.path.join(ROOT, "docs", "figures.md"), help="where the table goes; - for the terminal")
+    arguments = parser.parse_args()
+    directory = tempfile.mkdtemp(prefix="holdpoint-compare-")
+    os.chmod(directory, 0o755)
+    cluster, targets = Cluster(directory), []
+    try:
+        cluster.start()
+        password = os.urandom(12).hex()
+        cluster.create("bench", "bench_app", password)
+        direct = {**os.environ, **cluster.environment("bench", "bench_app", password)}
+        subprocess.run(["pgbench", "-i", "-q", "-s", "10"], env=direct, capture_output=True, check=True)
+        cluster.psql(database="bench", user="bench_app", password=password, stdin=WIDE)
+        targets = [Target("direct", cluster.port, "bench_app", password)]
+        targets.append(start_haproxy(directory, cluster, password))
+        targets.append(start_pgbouncer(directory, cluster, password))
+        if not arguments.without_holdpoint:
+            targets.append(start_holdpoint(directory, cluster, password))
+        figures = Figures()
+        run_rounds(figures, targets, arguments.rounds, arguments.seconds)
+        text = report(figures, targets, arguments)
+        if arguments.output == "-":
+            print(text)
+        else:
+            with open(arguments.output, "w", encoding="utf-8") as file:
+                file.write(text)
+            print(f"written: {arguments.output}")
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        for target in targets:
+            end(target.process)
+        cluster.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The stage for the driver tests: PostgreSQL with the sample shop, and Holdpoint in front of it unless the tests go direct."""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "scripts", "stage"))
+
+from cluster import Cluster  # noqa: E402
+from proxy import Holdpoint, Refused, split_dsn  # noqa: E402
+
+OWNER, APPROVER = "mia@example.com", "dana@example.com"
+PEOPLE = {APPROVER: ["approvers"], OWNER: []}
+AGENTS = {"agent": "reporting-bot", "bulk": "bulk-bot", "hasty": "hasty-bot"}
+
+
+class Approver(threading.Thread):
+    """A person at the HTTP API who reads what is asked, and approves, denies or looks away."""
+
+    def __init__(self, holdpoint, token):
+        super().__init__(daemon=True)
+        self.holdpoint, self.token = holdpoint, token
+        self.over = threading.Event()
+        self.decided = {"approve": 0, "deny": 0}
+        self.surprises = []
+
+    @staticmethod
+    def judge(approval):
+        objects = " ".join(approval["request"]["statements"][0]["objects"])
+        if "expire_me" in objects or "leave_me" in objects:
+            return None
+        if "deny_me" in objects:
+            return "deny"
+        if "approve_me" in objects or objects == "public.customers":
+            return "approve"
+        return "surprise"
+
+    def run(self):
+        known = set()
+        while not self.over.is_set():
+            try:
+                waiting = [approval for approval in self.holdpoint.pending(self.token) if approval["id"] not in known]
+            except (OSError, Refused):
+                waiting = []
+            for approval in waiting:
+                known.add(approval["id"])
+                self.decide(approval)
+            time.sleep(0.1)
+
+    def decide(self, approval):
+        verb = self.judge(approval)
+        if verb == "surprise":
+            # Nothing else was to be held: deny it at once, so that the driver fails with a text instead of a timeout.
+            self.surprises.append(approval["request"]["statements"][0])
+            verb = "deny"
+        if verb is None:
+            return
+        try:
+            reason = "not in the change window" if verb == "deny" else None
+            self.holdpoint.decide(approval, verb, self.token, reason)
+            self.decided[verb] += 1
+        except Refused as refusal:
+            self.surprises.append(str(refusal))
+
+
+class Stage:
+    """Starts everything once; every driver run gets tables and ids of its own."""
+
+    def __init__(self, direct, keep=False):
+        self.direct, self.keep = direct, keep
+        self.directory = tempfile.mkdtemp(prefix="holdpoint-clients-")
+        os.chmod(self.directory, 0o755)
+        self.cluster = self.holdpoint = self.approver = None
+        self.runs = 0
+
+    def __enter__(self):
+        try:
+            return self.build()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def build(self):
+        self.cluster = Cluster(self.directory, tls=True)
+        self.cluster.start()
+        self.password = os.urandom(12).hex()
+        self.cluster.create("shop", "shop_app", self.password)
+        self.cluster.psql("-c", "CREATE DATABASE bench OWNER shop_app")
+        with open(os.path.join(ROOT, "scripts", "demo.sql"), encoding="utf-8") as sample:
+            self.sql(sample.read())
+        self.sql("CREATE TABLE notes (id bigint PRIMARY KEY, body text); INSERT INTO notes VALUES (0, 'once');")
+        if self.direct:
+            every = {"user": "shop_app", "password": self.password, "host": "127.0.0.1", "port": self.cluster.port, "database": "shop"}
+            self.logins = {role: every for role in AGENTS}
+            self.bench = {**every, "database": "bench"}
+            return self
+        databases = {name: (name, "shop_app", self.password) for name in ("shop", "bench")}
+        self.holdpoint = Holdpoint(self.directory, self.cluster, databases, PEOPLE, os.path.join(HERE, "rules"), tls=True)
+        self.logins = {role: split_dsn(self.holdpoint.add_agent(name, OWNER, ["shop"])) for role, name in AGENTS.items()}
+        self.bench = split_dsn(self.holdpoint.add_agent("pgbench-bot", OWNER, ["bench"]))
+        token = self.holdpoint.add_token(APPROVER, "approvals:read", "approvals:decide")
+        self.holdpoint.start()
+        self.approver = Approver(self.holdpoint, token)
+        self.approver.start()
+        return self
+
+    def sql(self, text):
+        return self.cluster.psql(database="shop", user="shop_app", password=self.password, stdin=text)
+
+    def environment(self, client, tls):
+        """The contract with a driver script: where to connect, as whom, and which tables and ids are its own."""
+        self.runs += 1
+        tag = f"{client}_{'tls' if tls else 'plain'}".replace("-", "_")
+        tables = "".join(f"CREATE TABLE {verb}_me_{tag} (id integer); " for verb in ("approve", "deny", "expire", "leave"))
+        self.sql(tables)
+        agent = self.logins["agent"]
+        roles = {}
+        for role, login in self.logins.items():
+            roles[f"HP_{role.upper()}_USER"], roles[f"HP_{role.upper()}_PASSWORD"] = login["user"], login["password"]
+        return {
+            **os.environ, **roles, "HP_DIRECT": "1" if self.direct else "0", "HP_TLS": "1" if tls else "0", "HP_CA": self.cluster.ca,
+            "HP_HOST": "localhost" if tls else "127.0.0.1", "HP_PORT": str(agent["port"]), "HP_DATABASE": agent["database"],
+            "HP_TAG": tag, "HP_OFFSET": str(self.runs * 1_000_000), "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def leftovers(self):
+        """Which of the tables that had to stay or go did not."""
+        if self.direct:
+            return []
+        found = self.sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '%\\_me\\_%' ORDER BY 1").split()
+        return found
+
+    def __exit__(self, *_):
+        if self.approver is not None:
+            self.approver.over.set()
+            self.approver.join(10)
+        if self.holdpoint is not None:
+            self.holdpoint.stop()
+        if self.cluster is not None:
+            self.cluster.stop(keep=self.keep)
+        if self.keep:
+            print(f"kept: {self.directory}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
