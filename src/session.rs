@@ -2,11 +2,14 @@
 
 pub mod accept;
 pub mod cancel;
+pub mod channel;
 pub mod judge;
 pub mod keeper;
 pub mod link;
 pub mod login;
 pub mod postgres;
+pub mod services;
 pub mod shared;
+pub mod stream;
 pub mod tls;
 pub mod upstream;

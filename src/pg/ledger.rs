@@ -95,13 +95,13 @@ impl<R> Ledger<R> {
     }
 
     /// After an error in the extended protocol the server skips to the next Sync (manual, "Extended Query"): takes all
-    /// that will not be answered. The flag tells whether a Sync is in the queue; if not, the client's messages are to be
-    /// skipped until it sends one.
+    /// that will not be answered. The flag tells whether the next Sync in the queue is the client's; if not, the client's
+    /// messages are to be skipped until it sends one.
     pub fn skip_to_sync(&mut self) -> (Vec<Owed<R>>, bool) {
         let mut skipped = Vec::new();
         while let Some(front) = self.owed.front() {
-            if matches!(front, Owed::Sync { .. }) {
-                return (skipped, true);
+            if let Owed::Sync { for_client } = front {
+                return (skipped, *for_client);
             }
             skipped.extend(self.owed.pop_front());
         }

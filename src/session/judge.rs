@@ -10,7 +10,7 @@ use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
 use crate::policy::class::ClassMap;
 use crate::policy::judge::{Evidence, Subject};
-use crate::policy::ruleset::RuleSet;
+use crate::policy::rules::RuleSet;
 use crate::policy::ruling::{ApprovalPolicy, Effect, Ruling};
 use crate::statement::footprint::{Footprint, Opaque};
 use crate::statement::read::{Known, Statement};
@@ -126,12 +126,12 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
         if shadow && changes_reading(&statement.footprint) {
             blind = Some("an earlier statement of the same batch changes how names are read; send it on its own");
         }
-        let evidence = evidence.get(index).cloned().unwrap_or_default();
-        let subject = Subject { agent: &bench.agent.name, groups: &bench.agent.groups, database: bench.database };
+        let evidence = evidence.get(index).copied().unwrap_or_default();
+        let subject = Subject { agent: &bench.agent.name, groups: &bench.agent.groups, database: bench.database, has_reason: true };
         let ruling =
-            bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), &evidence);
+            bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), evidence);
         let wants_estimate = evidence == Evidence::default()
-            && bench.world.rules.needs_estimate(&subject, &statement.footprint, &bench.world.classes);
+            && bench.world.rules.needs_estimate(&statement.footprint, &bench.world.classes, bench.catalog(), &subject);
         statements.push(Judgement { statement, ruling, evidence, wants_estimate });
     }
     Judged { text: Arc::from(text), world: bench.world.clone(), statements }

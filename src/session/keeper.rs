@@ -10,11 +10,11 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
-use crate::config::Upstream;
 use crate::policy::judge::Evidence;
-use crate::policy::ruleset::RuleSet;
+use crate::policy::rules::RuleSet;
 use crate::session::judge::{Cache, World};
 use crate::session::postgres::load;
+use crate::session::shared::Shared;
 
 /// Judgements of up to this many bytes are kept per database.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -41,7 +41,7 @@ pub enum CatalogError {
 /// One database's catalog, judged texts and estimates, shared by its sessions.
 pub struct Keeper {
     name: Arc<str>,
-    upstream: Upstream,
+    shared: Arc<Shared>,
     rules: Arc<ArcSwap<RuleSet>>,
     world: Mutex<Option<World>>,
     refreshing: tokio::sync::Mutex<Instant>,
@@ -53,10 +53,10 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper that has read nothing yet.
-    pub fn new(name: &str, upstream: Upstream, rules: Arc<ArcSwap<RuleSet>>) -> Self {
+    pub fn new(name: &str, shared: Arc<Shared>, rules: Arc<ArcSwap<RuleSet>>) -> Self {
         Self {
             name: Arc::from(name),
-            upstream,
+            shared,
             rules,
             world: Mutex::new(None),
             refreshing: tokio::sync::Mutex::new(Instant::now()),
@@ -89,7 +89,9 @@ impl Keeper {
     /// Cancel safe: a cancelled refresh leaves the old picture.
     pub async fn refresh(&self) -> Result<(), CatalogError> {
         let _one_at_a_time = self.refreshing.lock().await;
-        let catalog = load::catalog(&self.name, &self.upstream).await.map_err(|why| self.unreachable(&why))?;
+        let settings = self.shared.settings();
+        let database = settings.databases.get(&*self.name).ok_or_else(|| self.unreachable("it is not configured"))?;
+        let catalog = load::catalog(database).await.map_err(|why| self.unreachable(&why))?;
         *self.refreshed.lock() += 1;
         self.install(Arc::new(catalog), self.rules.load_full());
         Ok(())

@@ -40,10 +40,9 @@ use crate::session::cancel;
 use crate::session::judge::Judged;
 use crate::session::keeper::Keeper;
 use crate::session::link::{Interest, Link, MARK, Turn};
-use crate::session::login::Established;
-use crate::session::shared::Shared;
-use crate::session::tls::ClientStream;
-use crate::session::upstream::UpstreamStream;
+use crate::session::login::{Established, Places};
+use crate::session::services::Services;
+use crate::session::stream::{ClientStream, UpstreamStream};
 use crate::statement::footprint::Footprint;
 use crate::statement::scope::Scope;
 
@@ -92,6 +91,8 @@ pub struct Running {
     discard: bool,
     /// Rows came before this Execute of the same portal.
     rows_before: u64,
+    /// Its end was told to audit and approval.
+    told: bool,
 }
 
 /// A prepared statement as the client sees it.
@@ -139,7 +140,7 @@ struct Extended {
     skipping: bool,
     /// Messages were sent upstream since the last Sync.
     unsynced: bool,
-    /// Among them an Execute: the implicit transaction has begun and may have effects.
+    /// Among them a Bind: the implicit transaction has begun, holds locks and may have effects.
     executed: bool,
 }
 
@@ -171,7 +172,7 @@ struct Said {
 /// One session.
 pub struct Session {
     link: Link<ClientStream, UpstreamStream>,
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     keeper: Arc<Keeper>,
     id: SessionId,
     agent: Agent,
@@ -179,6 +180,7 @@ pub struct Session {
     role: String,
     client_addr: String,
     cancel: cancel::Registration,
+    _places: Places,
     /// Transaction status of the last ReadyForQuery: `I`, `T`, `E`.
     status: u8,
     ledger: Ledger<Running>,
@@ -200,20 +202,21 @@ pub struct Session {
 
 impl Session {
     /// Takes over two authenticated sides.
-    pub fn new(established: Established, shared: Arc<Shared>, keeper: Arc<Keeper>, id: SessionId) -> Self {
-        let Established { client, upstream, agent, database, claims, application_name, peer, cancel, leftovers, .. } =
-            established;
-        let role = shared.config.databases.get(&database).map(|upstream| upstream.user.clone()).unwrap_or_default();
+    pub fn new(established: Established, services: Arc<Services>, keeper: Arc<Keeper>) -> Self {
+        let role = established.database_settings.upstream.user.clone();
+        let mut link = Link::new(established.client, established.upstream, established.leftovers);
+        link.from_upstream = established.upstream_leftovers;
         let mut session = Self {
-            link: Link::new(client, upstream, leftovers),
-            shared,
+            link,
+            services,
             keeper,
-            id,
-            agent,
-            database,
+            id: established.session,
+            agent: established.agent,
+            database: established.database,
             role,
-            client_addr: peer.to_string(),
-            cancel,
+            client_addr: established.peer.to_string(),
+            cancel: established.cancel,
+            _places: established.places,
             status: b'I',
             ledger: Ledger::default(),
             extended: Extended::default(),
@@ -234,8 +237,8 @@ impl Session {
             ending: None,
             statements: 0,
         };
-        session.said.claims.application_name = application_name;
-        for (name, value) in claims {
+        session.said.claims.application_name = established.application_name;
+        for (name, value) in established.claims {
             session.claim(&name, Some(&value));
         }
         session
@@ -266,7 +269,7 @@ impl Session {
             let Some(message) = self.next_client_frame()? else { break };
             self.on_client(message).await?;
         }
-        if self.ledger.is_empty() && self.shared.draining.is_cancelled() && self.status == b'I' {
+        if self.ledger.is_empty() && self.services.draining.is_cancelled() && self.status == b'I' {
             return Err(End::Proxy("shutting down".to_owned()));
         }
         self.pump().await
@@ -277,7 +280,7 @@ impl Session {
         if self.ledger.len() >= OWED_MAX || self.link.to_upstream.len() >= MARK {
             return Ok(None);
         }
-        let max = self.shared.config.limits.message_bytes_max;
+        let max = self.services.config.limits.message_bytes_max;
         match frame::peek(&self.link.from_client, max) {
             Ok(Some(head)) if self.link.from_client.len() >= head.len => {
                 Ok(Some(self.link.from_client.split_to(head.len).freeze()))
@@ -294,11 +297,11 @@ impl Session {
         let interest = self.interest();
         let turn = tokio::select! {
             turn = self.link.turn(interest) => turn,
-            () = self.cancel.requested() => {
-                self.cancel.send_upstream();
+            () = self.cancel.handle().requested() => {
+                self.cancel_upstream();
                 return Ok(());
             }
-            () = self.shared.draining.cancelled(), if self.status == b'I' && self.ledger.is_empty() => return Ok(()),
+            () = self.services.draining.cancelled(), if self.status == b'I' && self.ledger.is_empty() => return Ok(()),
         };
         self.on_turn(&turn)?;
         self.answers()
@@ -306,7 +309,7 @@ impl Session {
 
     /// A client that does not get its answers is not read further than one message.
     fn interest(&self) -> Interest {
-        let max = self.shared.config.limits.message_bytes_max;
+        let max = self.services.config.limits.message_bytes_max;
         let wanted = match frame::peek(&self.link.from_client, max) {
             Ok(Some(head)) if self.link.from_client.len() < head.len => head.len,
             _ => MARK,
@@ -339,6 +342,16 @@ impl Session {
         }
     }
 
+    /// Asks the upstream to cancel, beside the session. Best effort, as cancelling always is (manual, "Canceling Requests").
+    fn cancel_upstream(&self) {
+        let handle = self.cancel.handle().clone();
+        tokio::spawn(async move {
+            if let Err(error) = cancel::send_upstream(&handle).await {
+                tracing::warn!(%error, "a cancel request did not reach the upstream");
+            }
+        });
+    }
+
     /// Sends one client frame where it belongs.
     async fn on_client(&mut self, message: Bytes) -> Result<(), End> {
         let kind = message.first().copied().unwrap_or(0);
@@ -353,6 +366,9 @@ impl Session {
             return Ok(());
         }
         self.settle_stash(kind, &message).await?;
+        if self.extended.skipping && kind != b'S' {
+            return Ok(());
+        }
         match kind {
             b'Q' => self.on_query(&message).await,
             b'P' => self.on_parse(&message).await,

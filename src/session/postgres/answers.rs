@@ -188,7 +188,10 @@ impl Session {
     fn on_ready_for_query(&mut self, message: &Bytes) -> Result<(), End> {
         let status = message.get(5).copied().unwrap_or(b'I');
         let for_client = match self.ledger.pop() {
-            Some(Owed::Query(_)) => true,
+            Some(Owed::Query(running)) => {
+                self.finish_query(*running);
+                true
+            }
             Some(Owed::Sync { for_client }) => for_client,
             _ => return Err(fault("ReadyForQuery where none is owed")),
         };
@@ -261,7 +264,7 @@ impl Session {
 
     /// Makes the plan of the running statement. A disagreement of the witnesses masks everything and ends the session after it.
     pub(super) fn plan_rows(&mut self, predicted: Option<&[Output]>, columns: &[crate::masking::column::ResultColumn]) {
-        let keys = self.shared.mask_keys.clone();
+        let keys = self.services.mask_keys.clone();
         let Some((running, _)) = self.running() else { return };
         let world = running.judged.world.clone();
         let planned = plan(predicted, columns, &world.classes, &world.catalog, &keys);
@@ -307,8 +310,8 @@ impl Session {
     }
 
     fn on_copy_begin(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
-        let keys = self.shared.mask_keys.clone();
-        let limits = self.shared.config.limits;
+        let keys = self.services.mask_keys.clone();
+        let limits = self.services.config.limits;
         let Some((running, simple)) = self.running() else { return Err(fault("COPY where none is owed")) };
         match kind {
             b'G' => {

@@ -67,7 +67,7 @@ impl Session {
             self.fail_extended(refusal::error("42P05", &text));
             return Ok(());
         }
-        if self.extended.prepared.len() >= self.shared.config.limits.prepared_max {
+        if self.extended.prepared.len() >= self.services.config.limits.prepared_max {
             self.fail_extended(refusal::error("53400", "too many prepared statements in this session"));
             return Ok(());
         }
@@ -127,10 +127,11 @@ impl Session {
             Verdict::Allow(release) => {
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
-                self.extended.unsynced = true;
+                self.on_bound(&judged);
                 self.open_portal(portal, prepared, judged, formats, None);
             }
             Verdict::Deny(refused) => {
+                self.settle_upstream().await?;
                 self.tell_refused(&judged, &refused);
                 self.fail_extended(refusal::encode(&refused));
             }
@@ -141,6 +142,13 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A Bind was sent: the server has begun a transaction for it, and may quote values from now on.
+    pub(super) fn on_bound(&mut self, judged: &Judged) {
+        self.extended.unsynced = true;
+        self.extended.executed = true;
+        self.tainted |= judged.tainted();
     }
 
     pub(super) fn open_portal(
@@ -256,7 +264,8 @@ impl Session {
             ceiling: portal.ceiling,
             masked: Vec::new(),
             discard: false,
-            rows_before: 0,
+            rows_before: portal.rows,
+            told: false,
         };
         let judged = portal.judged.clone();
         self.link.to_upstream.extend_from_slice(message);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::gate::desk::{Settled, SpendCheck, Ticket, Times};
+use crate::gate::approval::Approval;
+use crate::gate::desk::{Settled, SpendCheck, Ticket};
+use crate::gate::life::Times;
 use crate::gate::refusal::Refusal;
 use crate::gate::release::Release;
 use crate::identity::ids::ApprovalId;
@@ -37,11 +39,8 @@ impl Session {
     /// Holds a simple Query, then sends it or answers with the refusal.
     pub(super) async fn hold_query(&mut self, judged: Arc<Judged>, policy: ApprovalPolicy, message: Bytes) -> Result<(), End> {
         self.settle_upstream().await?;
-        if let [only] = judged.statements.as_slice()
-            && only.statement.footprint.explainable
-            && self.status != b'E'
-        {
-            let text = only.statement.text.clone();
+        if judged.statements.len() == 1 && self.status != b'E' {
+            let text = judged.text.clone();
             if let Err(error) = self.ask_parse(&text).await? {
                 let shown = if judged.tainted() { crate::pg::diagnostics::scrubbed(&error) } else { error };
                 return self.answer_error(shown).await;
@@ -68,7 +67,7 @@ impl Session {
         }
         retype(&stash.prepared, &mut stash.parameters);
         let Some(policy) = stash.judged.approval_policy() else {
-            self.fail_extended(refusal::encode(&refusal::unavailable_refusal("a held statement without a policy")));
+            self.fail_extended(refusal::encode(&Refusal::unavailable(None, "the rules do not say who may approve")));
             return Ok(());
         };
         let held = Held { judged: &stash.judged, parameters: &stash.parameters, policy, rows_so_far: None };
@@ -78,7 +77,7 @@ impl Session {
                 for owed in stash.owed {
                     self.ledger.push(owed);
                 }
-                self.extended.unsynced = true;
+                self.on_bound(&stash.judged);
                 self.open_portal(stash.portal, stash.prepared, stash.judged, stash.formats, Some(approval));
             }
             Waited::Refused(refused) => {
@@ -91,7 +90,7 @@ impl Session {
 
     /// Opens or joins an approval, waits for its end, spends it. The client's bytes are only collected meanwhile.
     pub(super) async fn hold(&mut self, held: Held<'_>) -> Result<Waited, End> {
-        if self.shared.draining.is_cancelled() {
+        if self.services.draining.is_cancelled() {
             return Ok(Waited::Refused(Refusal::draining(None)));
         }
         let world = held.judged.world.clone();
@@ -99,7 +98,7 @@ impl Session {
         let digest = request.digest.clone();
         let times = Times { expires: held.policy.expires, use_within: held.policy.use_within };
         let limit = self.hold_limit(&held);
-        let mut ticket = match self.shared.desk.open(request, times).await {
+        let mut ticket = match self.services.desk.open(request, times).await {
             Ok(ticket) => ticket,
             Err(refused) => return Ok(Waited::Refused(refused)),
         };
@@ -115,11 +114,11 @@ impl Session {
         // What an approver saw must be what runs: a new catalog or new rules since then need a new look.
         let now = self.keeper.world().await.map_err(|error| End::Proxy(error.to_string()))?;
         if !now.same_as(&world) && !self.same_reading(held.judged, &now) {
-            self.shared.desk.withdraw(&id, "the catalog or the rules changed").await;
-            return Ok(Waited::Refused(Refusal::changed(Some(&id))));
+            self.services.desk.withdraw(&id, "the catalog or the rules changed").await;
+            return Ok(Waited::Refused(Refusal::changed(&id, "the catalog or the rules")));
         }
         let check = SpendCheck { digest, rules_version: now.rules.version().to_owned() };
-        match self.shared.desk.spend(&ticket, &check).await {
+        match self.services.desk.spend(&ticket, &check).await {
             Ok(release) => Ok(Waited::Released(release, id)),
             Err(refused) => Ok(Waited::Refused(refused)),
         }
@@ -127,7 +126,7 @@ impl Session {
 
     /// How long the client is held: the policy's time, the requester's wish, the bound inside transactions.
     fn hold_limit(&self, held: &Held<'_>) -> Duration {
-        let config = &self.shared.config.hold;
+        let config = &self.services.config.hold;
         let inside = self.status == b'T' || self.extended.executed || held.rows_so_far.is_some();
         let usual = self.said.hold.map_or(held.policy.hold, |wish| wish.min(config.hold_max));
         if inside { usual.min(config.hold_in_transaction) } else { usual }
@@ -136,21 +135,24 @@ impl Session {
     /// Waits for a decision. `None`: approved.
     async fn wait(&mut self, ticket: &mut Ticket, limit: Duration) -> Result<Option<Refusal>, End> {
         let deadline = Instant::now() + limit;
-        let mut beat = tokio::time::interval(self.shared.config.hold.heartbeat);
+        let mut beat = tokio::time::interval(self.services.config.hold.heartbeat);
         beat.tick().await;
         let id = ticket.id().clone();
         loop {
             let interest = Interest { client: self.interest().client, upstream: !self.overflow };
             tokio::select! {
                 biased;
-                settled = ticket.settled() => return Ok(settled_refusal(settled, &id)),
-                () = self.cancel.requested() => {
-                    self.shared.desk.withdraw(&id, "cancelled by the client").await;
+                settled = ticket.settled() => {
+                    let approval = self.services.desk.get(&id).unwrap_or_else(|| ticket.approval().clone());
+                    return Ok(settled_refusal(&settled, &approval, &self.services.config.api.public_url));
+                }
+                () = self.cancel.handle().requested() => {
+                    self.services.desk.withdraw(&id, "cancelled by the client").await;
                     return Ok(Some(Refusal::cancelled(&id)));
                 }
-                () = self.shared.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
+                () = self.services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
                 () = tokio::time::sleep_until(deadline) => {
-                    return Ok(Some(Refusal::pending(ticket.approval(), &self.shared.config.api.public_url)));
+                    return Ok(Some(Refusal::pending(ticket.approval(), &self.services.config.api.public_url)));
                 }
                 _ = beat.tick() => self.beat(&id),
                 turn = self.link.turn(interest) => self.on_held_turn(&turn)?,
@@ -178,7 +180,7 @@ impl Session {
         let name = self.said.claims.application_name.as_deref().unwrap_or_default();
         let terminal = ["psql", "pgcli", "DBeaver", "pgAdmin"].iter().any(|known| name.starts_with(known));
         if self.said.notices.unwrap_or(terminal) {
-            let url = &self.shared.config.api.public_url;
+            let url = &self.services.config.api.public_url;
             self.link.to_client.extend_from_slice(&refusal::held_notice(ticket.approval(), url));
         }
     }
@@ -213,17 +215,19 @@ impl Session {
     }
 }
 
-fn settled_refusal(settled: Settled, id: &ApprovalId) -> Option<Refusal> {
-    match settled {
-        Settled::Approved => None,
-        Settled::Denied { person, reason } => Some(Refusal::denied(id, &person, reason.as_deref())),
-        Settled::Expired => Some(Refusal::expired(id)),
-        Settled::Withdrawn => Some(Refusal::cancelled(id)),
-        Settled::Superseded => Some(Refusal::superseded(id)),
-        Settled::Revoked => Some(Refusal::revoked(id)),
-        Settled::Disabled => Some(Refusal::disabled()),
-        Settled::Unavailable => Some(Refusal::unavailable("the approval store cannot be reached")),
-    }
+/// What the client is told about the end of a wait. `None`: approved.
+fn settled_refusal(settled: &Settled, approval: &Approval, public_url: &str) -> Option<Refusal> {
+    let id = &approval.id;
+    Some(match settled {
+        Settled::Approved => return None,
+        Settled::Denied { .. } => Refusal::denied(approval, public_url),
+        Settled::Expired => Refusal::expired(approval),
+        Settled::Withdrawn => Refusal::cancelled(id),
+        Settled::Superseded => Refusal::superseded(id),
+        Settled::Revoked => Refusal::revoked(approval),
+        Settled::Disabled => Refusal::disabled(&approval.request.requester.agent, Some(id)),
+        Settled::Unavailable => Refusal::unavailable(Some(id), "the approval store cannot be reached"),
+    })
 }
 
 /// Parameter types become known when the server has described the statement.

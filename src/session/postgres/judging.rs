@@ -8,7 +8,7 @@ use crate::gate::digest::{DigestInput, digest};
 use crate::gate::verdict::{Verdict, admit};
 use crate::identity::ids::StatementId;
 use crate::pg::compose;
-use crate::pg::refusal;
+use crate::gate::refusal::Refusal;
 use crate::policy::judge::Evidence;
 use crate::policy::ruling::Effect;
 use crate::session::judge::{Bench, Judged, changes_reading, judge};
@@ -82,15 +82,19 @@ impl Session {
 
     /// Asks the server for what decides reading, if something may have changed it.
     async fn refresh_reading(&mut self) -> Result<(), End> {
+        if !self.reading.catalog_stale && !self.reading.stale {
+            return Ok(());
+        }
+        self.settle_upstream().await?;
         if self.reading.catalog_stale && self.status == b'I' {
-            self.drain().await?;
             self.keeper.refresh().await.map_err(|error| End::Proxy(error.to_string()))?;
             self.reading.catalog_stale = false;
         }
-        if self.reading.stale && self.status != b'E' {
-            self.settle_upstream().await?;
-            // In a transaction that has failed meanwhile the server answers nothing; all but its end is opaque then.
+        if self.reading.stale {
+            // In a transaction that has failed the server answers nothing; all but its end is opaque then. In a pipeline
+            // that has begun, a question of ours would end it.
             if self.status != b'E'
+                && !self.extended.executed
                 && let Ok(rows) = self.ask(crate::catalog::load::SCOPE_QUERY).await?
                 && let Some(scope) = rows.first().and_then(|row| crate::catalog::load::scope(row))
             {
@@ -168,7 +172,7 @@ impl Session {
     /// The gate's verdict on a judged text with these parameters.
     pub(super) fn admit(&self, judged: &Judged, parameters: &[(u32, Option<Bytes>, i16)]) -> Verdict {
         let strongest = judged.strongest().map(|one| &one.ruling);
-        let Some(ruling) = strongest else { return Verdict::Deny(refusal::unavailable("nothing was judged")) };
+        let Some(ruling) = strongest else { return Verdict::Deny(Refusal::unavailable(None, "nothing was judged")) };
         if ruling.effect == Effect::Allow {
             return admit(ruling, &self.said.claims, "");
         }

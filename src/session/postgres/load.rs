@@ -1,5 +1,6 @@
 //! Reads a catalog over an upstream connection of its own: one read-only transaction, then goodbye.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -7,26 +8,25 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::catalog::Catalog;
 use crate::catalog::load::{Answers, QUERIES, build};
-use crate::config::Upstream;
 use crate::pg::{compose, diagnostics, frame};
-use crate::session::upstream::{self, UpstreamStream};
+use crate::session::shared::Database;
+use crate::session::stream::UpstreamStream;
+use crate::session::upstream;
 
 /// From connect to the last row.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Largest single message of a catalog answer, in bytes.
 const MESSAGE_MAX: usize = 64 * 1024 * 1024;
 
-/// The catalog of `upstream`, or why it cannot be read, in words without secrets.
+/// The catalog of `database`, or why it cannot be read, in words without secrets.
 ///
 /// Cancel safe: the connection is dropped.
-pub async fn catalog(name: &str, upstream: &Upstream) -> Result<Catalog, String> {
-    tokio::time::timeout(LIMIT, read(name, upstream)).await.map_err(|_| "no answer in time".to_owned())?
+pub async fn catalog(database: &Arc<Database>) -> Result<Catalog, String> {
+    tokio::time::timeout(LIMIT, read(database)).await.map_err(|_| "no answer in time".to_owned())?
 }
 
-async fn read(name: &str, upstream: &Upstream) -> Result<Catalog, String> {
-    let connected = upstream::connect(upstream, &[("application_name".to_owned(), "holdpoint catalog".to_owned())])
-        .await
-        .map_err(|error| error.to_string())?;
+async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
+    let connected = upstream::connect(database, &[], "holdpoint catalog").await.map_err(|error| error.to_string())?;
     let mut stream = connected.stream;
     let mut buffer = connected.leftovers;
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL statement_timeout = '20s'";
@@ -36,7 +36,7 @@ async fn read(name: &str, upstream: &Upstream) -> Result<Catalog, String> {
         answers.insert(question, query(&mut stream, &mut buffer, sql).await?);
     }
     let _closed = stream.write_all(&compose::TERMINATE).await;
-    build(name, answers).map_err(|error| error.to_string())
+    build(&database.name, answers).map_err(|error| error.to_string())
 }
 
 /// Runs one text over the simple protocol. The last result's rows.

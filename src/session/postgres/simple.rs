@@ -26,6 +26,7 @@ impl Session {
         let text: Arc<str> = Arc::from(text);
         let answered = self.answer_local_statements(&text).await?;
         let Some(rest) = answered.rest else {
+            self.drain().await?;
             let mut answer = answered.bytes;
             answer.extend_from_slice(&compose::ready(self.status));
             self.local(answer.freeze());
@@ -89,6 +90,7 @@ impl Session {
             masked: Vec::new(),
             discard: false,
             rows_before: 0,
+            told: false,
         };
         self.ledger.push(Owed::Query(Box::new(running)));
         self.extended.unsynced = false;
@@ -97,6 +99,7 @@ impl Session {
 
     /// An error of ours as the whole answer to a Query, which fails the open transaction on both sides.
     pub(super) async fn answer_error(&mut self, error: Bytes) -> Result<(), End> {
+        self.drain().await?;
         self.abort_upstream_transaction().await?;
         let mut answer = BytesMut::from(&error[..]);
         answer.extend_from_slice(&compose::ready(self.status));

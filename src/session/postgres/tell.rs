@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::audit::event::{Event, StatementEvent};
-use crate::gate::desk::End as ApprovalEnd;
+use crate::gate::life::End as ApprovalEnd;
 use crate::gate::refusal::Refusal;
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::meters;
@@ -47,6 +47,7 @@ impl Session {
         let portal = running.portal.clone();
         let last = !simple || outcome == "error" || index + 1 >= judged.statements.len();
         running.index += 1;
+        running.told = last;
         running.plan = None;
         running.copy = None;
         let rows = std::mem::take(&mut running.rows);
@@ -61,7 +62,7 @@ impl Session {
             portal.finished = true;
         }
         if last && let Some(approval) = told.approval.clone() {
-            self.finish_approval(approval, ApprovalEnd { ok: outcome == "ok", rows, code, unknown: false });
+            self.finish_approval(approval, ApprovalEnd { ok: outcome == "ok", rows: Some(rows), code, unknown: false });
         }
         self.tell_statement(&judged, index, told);
     }
@@ -90,7 +91,14 @@ impl Session {
             masked: told.masked.iter().map(|name| name.to_string()).collect(),
             duration_ms: u64::try_from(told.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        self.shared.audit.record(Event::Statement(Box::new(event)));
+        self.services.audit.record(Event::Statement(Box::new(event)));
+    }
+
+    /// ReadyForQuery came for a Query whose last statement never said that it was complete.
+    pub(super) fn finish_query(&mut self, running: Running) {
+        if let (false, Some(approval)) = (running.told, running.approval) {
+            self.finish_approval(approval, ApprovalEnd { ok: false, rows: None, code: None, unknown: true });
+        }
     }
 
     /// A statement that was refused: each statement of the text is recorded.
@@ -116,18 +124,18 @@ impl Session {
 
     pub(super) fn tell_disagreement(&mut self, statement: StatementId, what: &str) {
         tracing::error!(session = self.id.0, what, "the server's word disagrees with the statement's reading");
-        self.shared.audit.record(Event::Disagreement { session: self.id, statement, what: what.to_owned() });
+        self.services.audit.record(Event::Disagreement { session: self.id, statement, what: what.to_owned() });
     }
 
     /// The end of an approval is written without keeping the client waiting; the desk orders it after the spending.
     fn finish_approval(&self, id: ApprovalId, end: ApprovalEnd) {
-        let desk = self.shared.desk.clone();
+        let desk = self.services.desk.clone();
         tokio::spawn(async move { desk.finish(&id, end).await });
     }
 
     /// The approval that let a result begin, when another one lets it go on.
     pub(super) fn finish_approval_early(&self, id: ApprovalId, rows: u64) {
-        self.finish_approval(id, ApprovalEnd { ok: true, rows, code: None, unknown: false });
+        self.finish_approval(id, ApprovalEnd { ok: true, rows: Some(rows), code: None, unknown: false });
     }
 
     /// An Execute that the server skipped after an earlier error.
@@ -138,14 +146,14 @@ impl Session {
             portal.finished = true;
         }
         if let Some(approval) = running.approval {
-            self.finish_approval(approval, ApprovalEnd { ok: false, rows: 0, code: None, unknown: false });
+            self.finish_approval(approval, ApprovalEnd { ok: false, rows: None, code: None, unknown: false });
         }
     }
 
     /// A portal that was approved and never executed to its end.
     pub(super) fn finish_unused(&mut self, portal: Portal) {
         if let (false, Some(approval)) = (portal.finished, portal.approval) {
-            self.finish_approval(approval, ApprovalEnd { ok: false, rows: portal.rows, code: None, unknown: false });
+            self.finish_approval(approval, ApprovalEnd { ok: false, rows: Some(portal.rows), code: None, unknown: false });
         }
     }
 
@@ -159,8 +167,8 @@ impl Session {
         }
         for running in unknown {
             if let Some(approval) = running.approval.clone() {
-                let end = ApprovalEnd { ok: false, rows: running.rows, code: None, unknown: true };
-                self.shared.desk.finish(&approval, end).await;
+                let end = ApprovalEnd { ok: false, rows: Some(running.rows), code: None, unknown: true };
+                self.services.desk.finish(&approval, end).await;
             }
             let told = Outcome {
                 id: running.id,
@@ -178,7 +186,7 @@ impl Session {
         for portal in portals {
             self.finish_unused(portal);
         }
-        self.shared.audit.record(Event::SessionClosed { session: self.id, why: end.to_string() });
+        self.services.audit.record(Event::SessionClosed { session: self.id, why: end.to_string() });
         tracing::info!(session = self.id.0, agent = %self.agent.name, why = %end, "session closed");
     }
 
