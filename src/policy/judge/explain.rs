@@ -1,0 +1,1 @@
+//! Why a statement gets its verdict (being filled below).
