@@ -1,0 +1,135 @@
+//! The accept loop: limits on connections that have not logged in, one task per connection, an orderly end.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::event::Event;
+use crate::pg::messages::report::{Report, Severity};
+use crate::session::login::{Established, LoginEnd, establish};
+use crate::session::shared::Shared;
+
+/// Pause after the system refused to accept, typically for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Refusals for want of room are reported at most this often, with their number.
+const CROWD_REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Serves a listener until `shutdown`, then waits for sessions for at most `drain_timeout` and ends what is left.
+///
+/// Connections that have not logged in are dropped at shutdown; those that have are in the hands of `on_established`, which
+/// should watch the same token. A failed accept is logged and tried again: nothing a peer does ends the loop.
+pub async fn run<F, Fut>(listener: TcpListener, shared: Arc<Shared>, shutdown: CancellationToken, on_established: F)
+where
+    F: Fn(Established) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    let mut crowd = Crowd { refused: 0, report_at: Instant::now() };
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                Ok((stream, peer)) => match shared.half_open.clone().try_acquire_owned() {
+                    Err(_) => crowd.turn_away(&stream, peer, &shared),
+                    Ok(place) => {
+                        let arrival = Arrival { stream, peer, place };
+                        tasks.spawn(serve(arrival, shared.clone(), shutdown.clone(), on_established.clone()));
+                    }
+                },
+            },
+        }
+    }
+    drop(listener);
+    let drain = shared.settings().config.limits.drain_timeout;
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain, ended).await.is_err() {
+        tracing::warn!("sessions were still open at the end of drain_timeout");
+    }
+    tasks.shutdown().await;
+}
+
+struct Arrival {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+}
+
+async fn serve<F, Fut>(arrival: Arrival, shared: Arc<Shared>, shutdown: CancellationToken, on_established: F)
+where
+    F: Fn(Established) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let Arrival { stream, peer, place } = arrival;
+    if let Err(error) = stream.set_nodelay(true).and_then(|()| keep_alive(&stream)) {
+        tracing::debug!(%peer, %error, "connection was gone at once");
+        return;
+    }
+    let result = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return,
+        result = establish(stream, peer, &shared) => result,
+    };
+    drop(place);
+    match result {
+        Ok(established) => on_established(established).await,
+        Err(LoginEnd::Left | LoginEnd::Cancelled) => {}
+        Err(LoginEnd::Refused { user, why }) => {
+            tracing::info!(%peer, user, why, "connection refused");
+            shared.refusals.refused(Event::SessionRefused { client_addr: peer.to_string(), user, why });
+        }
+    }
+}
+
+/// TCP keep-alive that finds a dead peer within 90 s and keeps idle connections alive through load balancers: first probe
+/// after 60 s, then every 10 s, three times.
+///
+/// # Errors
+/// The system's.
+pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let probes = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(10));
+    SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3))
+}
+
+/// Connections turned away for want of room, counted so that a flood does not become a flood of audit records.
+struct Crowd {
+    refused: u64,
+    report_at: Instant,
+}
+
+impl Crowd {
+    /// Says why and closes, without waiting for anything: at this point waiting is what the flood wants.
+    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr, shared: &Shared) {
+        let mut out = BytesMut::new();
+        let text =
+            "too many connections are logging in: Holdpoint's `limits.half_open_max` is reached; try again later";
+        Report::new(Severity::Fatal, "53300", text).encode(&mut out);
+        // Reading what is there already lets the close be an ordinary one, so that the text arrives.
+        // FAIL CLOSED: the connection ends here, whether or not the peer gets to read why.
+        let _ = (stream.try_read(&mut [0_u8; 1024]), stream.try_write(&out));
+        self.refused = self.refused.saturating_add(1);
+        let now = Instant::now();
+        if now >= self.report_at {
+            let why = format!("{} connections turned away: limits.half_open_max is reached", self.refused);
+            tracing::warn!(%peer, why);
+            shared.refusals.refused(Event::SessionRefused { client_addr: peer.to_string(), user: None, why });
+            *self = Self { refused: 0, report_at: now + CROWD_REPORT_EVERY };
+        }
+    }
+}
