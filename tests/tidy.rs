@@ -34,7 +34,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gate", &["policy", "audit", "statement", "identity"]),
     ("config", &["policy", "identity"]),
     ("pg", &["gate", "masking", "statement", "catalog", "identity", "policy"]),
-    ("session", &["pg", "gate", "masking", "audit", "policy", "statement", "catalog", "identity", "config"]),
+    ("session", &["pg", "gate", "masking", "audit", "policy", "statement", "catalog", "identity", "config", "meters"]),
     ("store", &["gate", "audit", "identity", "meters"]),
     ("api", &["gate", "audit", "config", "identity", "policy", "statement", "catalog", "meters"]),
     (
@@ -47,6 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "gate",
             "identity",
             "masking",
+            "meters",
             "pg",
             "policy",
             "session",
