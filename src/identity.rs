@@ -2,5 +2,6 @@
 
 pub mod agent;
 pub mod ids;
+pub mod issue;
 pub mod person;
 pub mod token;

@@ -18,6 +18,7 @@ pub mod config;
 pub mod gate;
 pub mod identity;
 pub mod masking;
+pub mod meters;
 pub mod pg;
 pub mod policy;
 pub mod secret;

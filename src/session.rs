@@ -1,1 +1,12 @@
-//! (being written)
+//! One client connection from accept to close: login, relay, holds, upstream, cancel.
+
+pub mod accept;
+pub mod cancel;
+pub mod judge;
+pub mod keeper;
+pub mod link;
+pub mod login;
+pub mod postgres;
+pub mod shared;
+pub mod tls;
+pub mod upstream;

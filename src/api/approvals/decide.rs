@@ -1,0 +1,198 @@
+//! `POST /v1/approvals/{id}:approve|:deny|:revoke|:withdraw`. Who decides comes from the token, never from the body.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::api::approvals::idempotency::{self, Answer};
+use crate::api::approvals::resource::Resource;
+use crate::api::approvals::{find, refused, shape};
+use crate::api::auth::Caller;
+use crate::api::doors::{Decision, DecisionError};
+use crate::api::extract::Body;
+use crate::api::problem::{Kind, Problem, ProblemBody};
+use crate::api::state::ApiState;
+use crate::gate::approval::{Approval, Verdict};
+use crate::identity::token::Scope;
+
+/// Longest reason, in characters.
+const REASON_CHARS_MAX: usize = 500;
+
+/// What the command line calls itself in `User-Agent`.
+pub const CLI_USER_AGENT: &str = concat!("holdpoint-cli/", env!("CARGO_PKG_VERSION"));
+
+/// The body of a decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionBody {
+    /// Why, in words; the agent reads it. At most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `request.digest` as it was shown. Approving needs it, or `If-Match`, or both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Approve,
+    Deny,
+    Revoke,
+    Withdraw,
+}
+
+impl Verb {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "approve" => Some(Self::Approve),
+            "deny" => Some(Self::Deny),
+            "revoke" => Some(Self::Revoke),
+            "withdraw" => Some(Self::Withdraw),
+            _ => None,
+        }
+    }
+}
+
+/// Decides: `approve`, `deny`, `revoke` (take back what was approved and not used) or `withdraw` (as the agent's owner).
+#[utoipa::path(post, path = "/v1/approvals/{id}:{verb}", tag = "approvals", request_body = DecisionBody,
+    security(("token" = ["approvals:decide"])),
+    params(("id" = String, Path, description = "The id, or a prefix of it that is unique"),
+        ("verb" = String, Path, description = "`approve`, `deny`, `revoke` or `withdraw`"),
+        ("If-Match" = Option<String>, Header, description = "The version that was shown, as in its ETag"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key gives the same answer")),
+    responses((status = 200, body = shape::ApprovalShape, headers(("ETag" = String, description = "The new version"))),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
+pub async fn decide(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id_and_verb): Path<String>,
+    headers: HeaderMap,
+    Body(body): Body<DecisionBody>,
+) -> Result<Response, Problem> {
+    caller.require(Scope::ApprovalsDecide)?;
+    let (id, verb) = id_and_verb.rsplit_once(':').unwrap_or((&id_and_verb, ""));
+    let verb = Verb::named(verb).ok_or_else(|| {
+        Problem::new(Kind::NotFound, "say what to do: `:approve`, `:deny`, `:revoke` or `:withdraw` after the id")
+    })?;
+    let if_version = if_match(&headers)?;
+    let body = checked(body)?;
+    let approval = find(&state, id).await?;
+    if verb == Verb::Approve && if_version.is_none() && body.digest.is_none() {
+        let detail = "say what you were shown: send its `digest` in the body, or its ETag in `If-Match`";
+        return Err(Problem::new(Kind::PreconditionRequired, detail).about(&approval.id, Some(approval.state)));
+    }
+    let key = headers.get("idempotency-key").map(|value| idempotency::key(&caller.token_id, value)).transpose()?;
+    let request = idempotency::fingerprint(&[
+        approval.id.as_str(),
+        &format!("{verb:?} {if_version:?}"),
+        body.reason.as_deref().unwrap_or_default(),
+        body.digest.as_deref().unwrap_or_default(),
+    ]);
+    if let Some(key) = &key
+        && let Some(answer) = state.answers.find(key, &request)?
+    {
+        return Ok(rebuild(answer, true));
+    }
+    let id = approval.id.clone();
+    let decided = carry_out(&state, verb, approval, decision(&caller, body, if_version, &headers)).await;
+    let decided = decided.map_err(|error| refused(id.as_str(), error))?;
+    let etag = Some(format!("\"{}\"", decided.version));
+    let json = serde_json::to_vec(&Resource::new(decided, &state.public_url))
+        .map_err(|error| Problem::unavailable("writing the answer", error))?;
+    let answer = Answer::new(axum::http::StatusCode::OK, etag, json.into(), request);
+    if let Some(key) = key {
+        state.answers.keep(key, answer.clone());
+    }
+    Ok(rebuild(answer, false))
+}
+
+async fn carry_out(
+    state: &ApiState,
+    verb: Verb,
+    approval: Approval,
+    mut decision: Decision,
+) -> Result<Approval, DecisionError> {
+    match verb {
+        Verb::Approve => state.desk.decide(&approval.id, decision).await,
+        Verb::Deny => {
+            decision.verdict = Verdict::Deny;
+            state.desk.decide(&approval.id, decision).await
+        }
+        Verb::Revoke => state.desk.revoke(&approval.id, decision).await,
+        Verb::Withdraw => state.desk.withdraw(&approval.id, decision.person.name).await,
+    }
+}
+
+fn decision(caller: &Caller, body: DecisionBody, if_version: Option<u64>, headers: &HeaderMap) -> Decision {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Decision {
+        person: caller.person.clone(),
+        verdict: Verdict::Approve,
+        reason: body.reason,
+        via: if agent.starts_with("holdpoint-cli/") { "cli" } else { "api" }.to_owned(),
+        assurance: "token".to_owned(),
+        digest: body.digest,
+        if_version,
+    }
+}
+
+fn checked(mut body: DecisionBody) -> Result<DecisionBody, Problem> {
+    let reason = body.reason.take().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+        return Err(Problem::bad_request(format!("reason is longer than {REASON_CHARS_MAX} characters")));
+    }
+    Ok(DecisionBody { reason, digest: body.digest })
+}
+
+/// The version in `If-Match`, RFC 9110 §13.1.1: one strong tag. `*` says nothing about what was seen and counts as absent.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+    version.map(Some).ok_or_else(|| Problem::bad_request("If-Match must be one version in quotes, as in the ETag"))
+}
+
+fn rebuild(answer: Answer, replayed: bool) -> Response {
+    let mut response = (answer.status, answer.body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(etag) = answer.etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
+        headers.insert(header::ETAG, etag);
+    }
+    if replayed {
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn if_match_takes_one_strong_tag() {
+        assert_eq!(if_match(&headers("\"7\"")), Ok(Some(7)));
+        assert_eq!(if_match(&headers("*")), Ok(None));
+        assert_eq!(if_match(&HeaderMap::new()), Ok(None));
+        for bad in ["7", "W/\"7\"", "\"7\", \"8\"", "\"\"", "\"-1\""] {
+            assert_eq!(if_match(&headers(bad)).map_err(|problem| problem.kind), Err(Kind::BadRequest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn blank_reason_is_no_reason_and_a_long_one_is_refused() {
+        let body = |reason: String| DecisionBody { reason: Some(reason), digest: None };
+        assert_eq!(checked(body("  ".into())).unwrap().reason, None);
+        assert!(checked(body("ä".repeat(500))).is_ok());
+        assert_eq!(checked(body("ä".repeat(501))).unwrap_err().kind, Kind::BadRequest);
+    }
+}

@@ -1,0 +1,97 @@
+//! Who calls: bearer tokens `hpt_…`, their scopes, and the person's groups as configured at this moment.
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+
+use crate::api::problem::{Kind, Problem};
+use crate::api::state::ApiState;
+use crate::identity::ids::PersonName;
+use crate::identity::issue;
+use crate::identity::person::Person;
+use crate::identity::token::{Scope, Token};
+
+/// The authenticated caller. Handlers take it as an argument and ask [`Caller::require`] first.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The person behind the token, with the groups of this moment. A person the configuration does not know is in none.
+    pub person: Person,
+    /// The token's id.
+    pub token_id: String,
+    scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Goes on only with the scope.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] without it. `admin` does not include the others: who makes tokens does not decide by it.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Forbidden, format!("this token lacks the scope {}", scope_name(scope))))
+    }
+
+    /// The caller's name.
+    pub fn name(&self) -> &PersonName {
+        &self.person.name
+    }
+}
+
+/// The wire name of a scope.
+pub fn scope_name(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Admin => "admin",
+        Scope::ApprovalsDecide => "approvals:decide",
+        Scope::ApprovalsRead => "approvals:read",
+        Scope::AuditRead => "audit:read",
+        Scope::RulesWrite => "rules:write",
+    }
+}
+
+/// The scope of this wire name.
+pub fn scope_named(name: &str) -> Option<Scope> {
+    [Scope::Admin, Scope::ApprovalsDecide, Scope::ApprovalsRead, Scope::AuditRead, Scope::RulesWrite]
+        .into_iter()
+        .find(|scope| scope_name(*scope) == name)
+}
+
+impl FromRequestParts<ApiState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let text = bearer(parts)?;
+        let token = find(state, &text).await?;
+        Ok(Self { person: state.person(&token.person), token_id: token.id, scopes: token.scopes })
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<String, Problem> {
+    let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (headers.next(), headers.next()) else {
+        return Err(unauthorized("send one header `Authorization: Bearer hpt_…`"));
+    };
+    let text = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match text {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
+        _ => Err(unauthorized("send one header `Authorization: Bearer hpt_…`")),
+    }
+}
+
+/// One wording for every token that does not work, so that nothing is learned about those that exist.
+async fn find(state: &ApiState, text: &str) -> Result<Token, Problem> {
+    const USELESS: &str = "this token is unknown, expired or revoked";
+    let id = issue::token_id(text).ok_or_else(|| unauthorized(USELESS))?;
+    let token = state.token(id).await?.ok_or_else(|| unauthorized(USELESS))?;
+    let now = state.clock.now();
+    if !issue::token_matches(&token, text) || !issue::token_usable(&token, now) {
+        return Err(unauthorized(USELESS));
+    }
+    state.note_use(&token, now).await;
+    Ok(token)
+}
+
+fn unauthorized(why: &str) -> Problem {
+    Problem::new(Kind::Unauthorized, why)
+}

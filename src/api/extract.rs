@@ -1,0 +1,94 @@
+//! Reading requests: bodies and query strings whose every defect is a [`Problem`].
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+
+use crate::api::problem::{Kind, Problem};
+
+/// Largest body, in bytes. A reason, a digest, an SQL text to explain: 256 KiB is plenty.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// A JSON body. An empty one reads as `{}`.
+#[derive(Clone, Debug)]
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(Kind::TooLarge, format!("the body is longer than {BODY_BYTES_MAX} bytes"))
+            }
+            _ => Problem::bad_request("the body could not be read to its end"),
+        })?;
+        if bytes.is_empty() {
+            return read(b"{}");
+        }
+        if !json {
+            return Err(Problem::new(Kind::UnsupportedMediaType, "send `Content-Type: application/json`"));
+        }
+        read(&bytes)
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Body<T>, Problem> {
+    serde_json::from_slice(bytes).map(Body).map_err(|error| Problem::bad_request(format!("the body is wrong: {error}")))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// A query string.
+#[derive(Clone, Debug)]
+pub struct Params<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(value)| Self(value))
+            .map_err(|rejection| Problem::bad_request(rejection.body_text()))
+    }
+}
+
+/// Reads a span such as `30s`, `5m`, `250ms`, `24h`, `30d`, or plain seconds.
+pub fn span(text: &str) -> Option<std::time::Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(std::time::Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn spans_are_read_with_their_unit() {
+        assert_eq!(span("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(span("30"), Some(Duration::from_secs(30)));
+        assert_eq!(span("5m"), Some(Duration::from_secs(300)));
+        assert_eq!(span("250ms"), Some(Duration::from_millis(250)));
+        for bad in ["", "s", "-1s", "1y", "1 s", "é", "99999999999999999999s", "18446744073709551615d"] {
+            assert_eq!(span(bad), None, "{bad}");
+        }
+    }
+}

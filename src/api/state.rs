@@ -1,0 +1,150 @@
+//! What the handlers share. `app` fills it in; tests fill it with stores in memory.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::approvals::idempotency::Answers;
+use crate::api::doors::{AgentStore, Approvals, Audit, TokenStore};
+use crate::api::problem::Problem;
+use crate::audit::event::Event;
+use crate::clock::{Clock, Timestamp};
+use crate::identity::ids::PersonName;
+use crate::identity::person::Person;
+use crate::identity::token::Token;
+
+/// One readiness check: a name and a question that answers `Ok` or what is wrong, in words without secrets.
+#[derive(Clone)]
+pub struct Check {
+    /// The key in `/readyz`, such as `store` or `upstream shop`.
+    pub name: String,
+    /// The question. It may take up to [`Check::TIMEOUT`].
+    pub ask: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
+}
+
+impl Check {
+    /// After this a check counts as failed.
+    pub const TIMEOUT: Duration = Duration::from_secs(2);
+
+    /// A check from a closure.
+    pub fn new<F>(name: impl Into<String>, ask: F) -> Self
+    where
+        F: Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static,
+    {
+        Self { name: name.into(), ask: Arc::new(ask) }
+    }
+}
+
+/// What `POST /v1/explain` asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The database, by its name in `holdpoint.yaml`.
+    pub database: String,
+    /// On behalf of which agent.
+    pub agent: String,
+    /// The statement. It is read and judged, never run.
+    pub sql: String,
+}
+
+/// The rules, as the API sees them.
+pub trait RulesDoor: Send + Sync {
+    /// Version, files, rules with their hit counters.
+    fn describe(&self) -> Value;
+    /// Reads the rules again; all or nothing. Records the outcome in the audit log. Answers the version in force.
+    ///
+    /// # Errors
+    /// What is wrong with the new rules; the old ones stay.
+    fn reload(&self, by: PersonName) -> BoxFuture<'static, Result<String, String>>;
+    /// Says what would become of a statement, and why.
+    ///
+    /// # Errors
+    /// Unknown database or agent, or the catalog cannot be read.
+    fn explain(&self, question: Explain) -> BoxFuture<'static, Result<Value, String>>;
+}
+
+/// What the handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The desk where statements wait.
+    pub desk: Arc<dyn Approvals>,
+    /// Agents.
+    pub agents: Arc<dyn AgentStore>,
+    /// Tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The audit log.
+    pub audit: Arc<dyn Audit>,
+    /// The people of `holdpoint.yaml`, replaced when it is read again.
+    pub people: Arc<ArcSwap<Vec<Person>>>,
+    /// The keys under `databases:`.
+    pub databases: Arc<BTreeSet<String>>,
+    /// The rules.
+    pub rules: Arc<dyn RulesDoor>,
+    /// What `/readyz` asks.
+    pub checks: Arc<Vec<Check>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Metrics; `None` in tests.
+    pub metrics: Option<PrometheusHandle>,
+    /// Cancelled when the process begins to drain: `/readyz` says 503, waits and streams end.
+    pub draining: CancellationToken,
+    /// What links begin with, without a trailing slash.
+    pub public_url: Arc<str>,
+    /// Changes of agents and tokens go one at a time, so that noting a use never undoes a revocation.
+    pub identity_writes: Arc<Mutex<()>>,
+    /// Answers kept for `Idempotency-Key`.
+    pub answers: Arc<Answers>,
+}
+
+impl ApiState {
+    /// The person of this name with the groups of this moment; in no group if the configuration does not know it.
+    pub fn person(&self, name: &PersonName) -> Person {
+        let people = self.people.load();
+        let known = people.iter().find(|person| person.name == *name).cloned();
+        known.unwrap_or_else(|| Person { name: name.clone(), groups: Vec::new() })
+    }
+
+    /// Does the configuration know this person?
+    pub fn knows(&self, name: &PersonName) -> bool {
+        self.people.load().iter().any(|person| person.name == *name)
+    }
+
+    /// Looks a token up by its id.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn token(&self, id: &str) -> Result<Option<Token>, Problem> {
+        self.tokens.get(id).map_err(|error| Problem::unavailable("the store", error))
+    }
+
+    /// Notes that a token was used, to the minute. Not being able to is no reason to refuse.
+    pub async fn note_use(&self, token: &Token, now: Timestamp) {
+        let fresh = token.last_used_at.is_some_and(|last| now.since(last) < Duration::from_secs(60));
+        if fresh {
+            return;
+        }
+        let _one_at_a_time = self.identity_writes.lock().await;
+        if let Ok(Some(mut token)) = self.tokens.get(&token.id) {
+            token.last_used_at = Some(now);
+            if let Err(error) = self.tokens.put(&token) {
+                tracing::warn!(%error, "could not note the use of a token");
+            }
+        }
+    }
+
+    /// Writes an event before the effect it speaks of.
+    ///
+    /// # Errors
+    /// The audit log does not take it: the caller must not go on.
+    pub async fn record(&self, event: Event) -> Result<u64, Problem> {
+        self.audit.append(event).await.map_err(|error| Problem::unavailable("the audit log", error))
+    }
+}

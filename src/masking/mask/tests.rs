@@ -1,0 +1,314 @@
+use super::*;
+use crate::catalog::Catalog;
+use crate::policy::class::DateUnit;
+
+const TEXT: u32 = 25;
+const BPCHAR: u32 = 1042;
+const MONTH: MaskSpec = MaskSpec::Date { unit: DateUnit::Month };
+const YEAR: MaskSpec = MaskSpec::Date { unit: DateUnit::Year };
+
+/// What a mask of class `c` makes of a value; `None` for NULL.
+fn run(spec: &MaskSpec, oid: u32, format: Format, value: &[u8]) -> Option<Vec<u8>> {
+    let target = Target { kind: Kind::of(oid, &Catalog::default()), format };
+    let mask = Mask::of_class(spec, "c", target, &Keys::new([3; 32]));
+    let mut field = BytesMut::new();
+    let cell = crate::masking::cell::MaskedCell::new(&mask, Some(value));
+    cell.put_field(&mut field);
+    let mut alone = BytesMut::new();
+    let found = cell.put_value(&mut alone).then(|| alone.to_vec());
+    let length = i32::from_be_bytes(field[..4].try_into().unwrap());
+    assert_eq!(length, found.as_ref().map_or(-1, |value| i32::try_from(value.len()).unwrap()));
+    assert_eq!(field[4..], alone[..], "a field is its length and the value");
+    found
+}
+
+fn text(spec: &MaskSpec, oid: u32, value: &str) -> Option<String> {
+    run(spec, oid, Format::Text, value.as_bytes()).map(|masked| String::from_utf8(masked).unwrap())
+}
+
+fn binary(spec: &MaskSpec, oid: u32, value: &[u8]) -> Option<Vec<u8>> {
+    run(spec, oid, Format::Binary, value)
+}
+
+fn partial(keep_first: u16, keep_last: u16, hide_min: u16) -> MaskSpec {
+    MaskSpec::Partial { keep_first, keep_last, hide_min }
+}
+
+fn fixed(value: &str) -> MaskSpec {
+    MaskSpec::Fixed { value: value.into() }
+}
+
+#[test]
+fn redaction_fits_the_type_in_both_formats() {
+    let hex = format!("\\x{}", hex::encode("[masked:c]"));
+    for (oid, as_text, as_binary) in [
+        (25, Some("[masked:c]"), Some("[masked:c]")),
+        (1043, Some("[masked:c]"), Some("[masked:c]")),
+        (1042, Some("[masked:c]"), Some("[masked:c]")),
+        (19, Some("[masked:c]"), Some("[masked:c]")),
+        (142, Some("[masked:c]"), Some("[masked:c]")),
+        (114, Some("\"[masked:c]\""), Some("\"[masked:c]\"")),
+        (3802, Some("\"[masked:c]\""), Some("\x01\"[masked:c]\"")),
+        (17, Some(hex.as_str()), Some("[masked:c]")),
+        (1009, Some("{\"[masked:c]\"}"), Some("\0\0\0\x01\0\0\0\0\0\0\0\x19\0\0\0\x01\0\0\0\x01\0\0\0\x0a[masked:c]")),
+    ] {
+        assert_eq!(text(&MaskSpec::Redact, oid, "secret").as_deref(), as_text, "{oid}");
+        let found = binary(&MaskSpec::Redact, oid, b"secret");
+        assert_eq!(found.as_deref(), as_binary.map(str::as_bytes), "{oid}");
+    }
+}
+
+#[test]
+fn types_without_room_for_a_token_become_null() {
+    let others = [
+        18, 21, 23, 20, 26, 700, 701, 1700, 16, 1082, 1083, 1266, 1114, 1184, 1186, 2950, 869, 650, 829, 790, 600,
+        1007, 1231, 199, 3807, 1001, 2951, 3904, 2249, 0, 77_777,
+    ];
+    for oid in others {
+        for spec in [MaskSpec::Redact, MaskSpec::Null, MaskSpec::Email, partial(1, 1, 1), fixed("no such value")] {
+            for format in [Format::Text, Format::Binary] {
+                assert_eq!(run(&spec, oid, format, b"1"), None, "{spec:?} over {oid}");
+            }
+        }
+    }
+}
+
+#[test]
+fn partial_keeps_ends_and_counts_characters() {
+    let last_four = partial(0, 4, 4);
+    for (value, masked) in [
+        ("4111111111111111", "************1111"),
+        ("12345678", "****5678"),
+        ("1234567", "[masked:c]"),
+        ("", "[masked:c]"),
+        ("äöüßäöüß", "****äöüß"),
+        ("äöüßäöü", "[masked:c]"),
+    ] {
+        assert_eq!(text(&last_four, TEXT, value).unwrap(), masked);
+        assert_eq!(binary(&last_four, TEXT, value.as_bytes()).unwrap(), masked.as_bytes());
+    }
+    assert_eq!(text(&partial(2, 1, 1), TEXT, "äbcd").unwrap(), "äb*d");
+    assert_eq!(text(&partial(1, 0, 1), TEXT, "ab").unwrap(), "a*");
+    assert_eq!(text(&partial(0, 0, 0), TEXT, "a").unwrap(), "*");
+    assert_eq!(text(&partial(1, 1, 1), TEXT, &format!("a{}z", "x".repeat(5000))).unwrap(), "a****************z");
+}
+
+#[test]
+fn partial_always_hides_something_and_ignores_padding() {
+    assert_eq!(text(&partial(2, 2, 0), TEXT, "abcd").unwrap(), "[masked:c]");
+    assert_eq!(text(&partial(u16::MAX, u16::MAX, u16::MAX), TEXT, "abcd").unwrap(), "[masked:c]");
+    assert_eq!(text(&partial(0, 2, 2), BPCHAR, "abcd      ").unwrap(), "**cd");
+    assert_eq!(text(&partial(0, 2, 2), BPCHAR, "ab        ").unwrap(), "[masked:c]");
+    assert_eq!(run(&partial(0, 1, 1), TEXT, Format::Text, b"ab\xff\xfe").unwrap(), b"[masked:c]");
+}
+
+#[test]
+fn partial_and_email_on_other_text_like_types_redact() {
+    for spec in [partial(1, 1, 1), MaskSpec::Email, MONTH] {
+        assert_eq!(text(&spec, 3802, "\"ann@example.org\"").unwrap(), "\"[masked:c]\"");
+        assert_eq!(text(&spec, 1009, "{ann@example.org}").unwrap(), "{\"[masked:c]\"}");
+    }
+    assert_eq!(text(&MONTH, TEXT, "2024-05-06").unwrap(), "[masked:c]");
+}
+
+#[test]
+fn email_keeps_first_character_and_domain_of_one_plain_address() {
+    for (value, masked) in [
+        ("ann@example.org", "a***@example.org"),
+        ("a@example.org", "***@example.org"),
+        ("jürgen+x@bücher.example", "j***@bücher.example"),
+        ("öa@mail.example.co.uk", "ö***@mail.example.co.uk"),
+    ] {
+        assert_eq!(text(&MaskSpec::Email, TEXT, value).unwrap(), masked);
+    }
+    assert_eq!(text(&MaskSpec::Email, BPCHAR, "ann@example.org   ").unwrap(), "a***@example.org");
+    for value in [
+        "",
+        "ann",
+        "@example.org",
+        "ann@",
+        "ann@example",
+        "ann@@example.org",
+        "a@b@example.org",
+        "Ann <ann@example.org>",
+        "ann@exam ple.org",
+        "ann@-x.org",
+        "ann@x-.org",
+        "ann@x..org",
+        "ann@.org",
+        "ann@example.org.",
+        "ann@10.0.0.1",
+        "a nn@example.org",
+        "\"a\"@example.org",
+        "ann@[10.0.0.1]",
+        "ann@example.org,bob@example.org",
+        "ann@example.org\nx",
+    ] {
+        assert_eq!(text(&MaskSpec::Email, TEXT, value).unwrap(), "[masked:c]", "{value}");
+    }
+    assert_eq!(run(&MaskSpec::Email, TEXT, Format::Text, b"ann@exam\xffple.org").unwrap(), b"[masked:c]");
+}
+
+#[test]
+fn dates_are_truncated_in_both_formats() {
+    for (spec, value, masked) in [
+        (&MONTH, "2024-05-17", "2024-05-01"),
+        (&YEAR, "2024-05-17", "2024-01-01"),
+        (&MONTH, "0044-03-15 BC", "0044-03-01 BC"),
+        (&YEAR, "12345-06-07", "12345-01-01"),
+    ] {
+        assert_eq!(text(spec, 1082, value).unwrap(), masked);
+    }
+    for (spec, oid, value, masked) in [
+        (&MONTH, 1114, "2024-05-17 12:34:56.789", "2024-05-01 00:00:00"),
+        (&YEAR, 1184, "2024-05-17 12:34:56+02", "2024-01-01 00:00:00+00"),
+        (&MONTH, 1184, "2024-06-01 01:00:00+02", "2024-05-01 00:00:00+00"),
+        (&MONTH, 1184, "2024-05-31 23:00:00-05:30", "2024-06-01 00:00:00+00"),
+        (&MONTH, 1184, "0044-03-15 12:00:00+00:53:28 BC", "0044-03-01 00:00:00+00 BC"),
+    ] {
+        assert_eq!(text(spec, oid, value).unwrap(), masked);
+    }
+    // 2024-05-17 is day 8903, 2024-05-01 day 8887, 2024-01-01 day 8766; a second before 2000 truncates downwards.
+    assert_eq!(binary(&MONTH, 1082, &8903i32.to_be_bytes()).unwrap(), 8887i32.to_be_bytes());
+    assert_eq!(binary(&YEAR, 1082, &8903i32.to_be_bytes()).unwrap(), 8766i32.to_be_bytes());
+    let micros = |days: i64| (days * 86_400_000_000).to_be_bytes();
+    assert_eq!(binary(&MONTH, 1184, &(8903 * 86_400_000_000i64 + 5).to_be_bytes()).unwrap(), micros(8887));
+    assert_eq!(binary(&MONTH, 1114, &(-1i64).to_be_bytes()).unwrap(), micros(-31));
+}
+
+#[test]
+fn dates_that_cannot_be_truncated_become_null() {
+    for value in ["infinity", "-infinity", "05/17/2024", "17.05.2024", "2024-05", "", "4714-11-24 BC", "4714-12-01 BC"]
+    {
+        assert_eq!(text(&YEAR, 1082, value), None, "{value}");
+    }
+    for value in [i32::MAX, i32::MIN, i32::MAX - 1, -2_451_545] {
+        assert_eq!(binary(&YEAR, 1082, &value.to_be_bytes()), None, "{value}");
+    }
+    for value in [i64::MAX, i64::MIN, i64::MIN + 1] {
+        assert_eq!(binary(&MONTH, 1114, &value.to_be_bytes()), None, "{value}");
+    }
+    assert_eq!(binary(&MONTH, 1082, b"123"), None);
+    assert_eq!(binary(&MONTH, 1184, b"1234"), None);
+    assert_eq!(text(&MONTH, 1083, "12:00:00"), None);
+}
+
+#[test]
+fn hashes_are_shaped_like_their_type() {
+    let hash = text(&MaskSpec::Hash, TEXT, "ann").unwrap();
+    assert_eq!(hash.len(), 32);
+    assert!(hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(text(&MaskSpec::Hash, BPCHAR, "ann    ").unwrap(), hash);
+    assert_ne!(text(&MaskSpec::Hash, TEXT, "bob").unwrap(), hash);
+    assert_eq!(text(&MaskSpec::Hash, 114, "1").unwrap().len(), 34);
+    let uuid = text(&MaskSpec::Hash, 2950, "0b0e8a4c-5a0f-4d6e-9d1e-0123456789ab").unwrap();
+    assert_eq!((uuid.len(), &uuid[8..9], &uuid[14..15], &uuid[23..24]), (36, "-", "8", "-"));
+    assert!("89ab".contains(&uuid[19..20]));
+    assert!(text(&MaskSpec::Hash, 21, "-5").unwrap().parse::<i16>().unwrap() > 0);
+    assert!(text(&MaskSpec::Hash, 23, "-5").unwrap().parse::<i32>().unwrap() > 0);
+    assert!(text(&MaskSpec::Hash, 20, "-5").unwrap().parse::<i64>().unwrap() > 0);
+    for (oid, value) in [(1700, "1.5"), (701, "1"), (16, "t"), (1082, "2024-01-01"), (18, "x"), (23, "x"), (2950, "x")]
+    {
+        assert_eq!(text(&MaskSpec::Hash, oid, value), None, "{oid}");
+    }
+    assert_eq!(text(&MaskSpec::Hash, 1009, "{a}").unwrap(), "{\"[masked:c]\"}");
+}
+
+#[test]
+fn hashes_agree_between_formats() {
+    let number = text(&MaskSpec::Hash, 20, "77").unwrap().parse::<i64>().unwrap();
+    assert_eq!(binary(&MaskSpec::Hash, 20, &77i64.to_be_bytes()).unwrap(), number.to_be_bytes());
+    let number = text(&MaskSpec::Hash, 23, "77").unwrap().parse::<i32>().unwrap();
+    assert_eq!(binary(&MaskSpec::Hash, 23, &77i32.to_be_bytes()).unwrap(), number.to_be_bytes());
+    let number = text(&MaskSpec::Hash, 21, "77").unwrap().parse::<i16>().unwrap();
+    assert_eq!(binary(&MaskSpec::Hash, 21, &77i16.to_be_bytes()).unwrap(), number.to_be_bytes());
+    let uuid = text(&MaskSpec::Hash, 2950, "0b0e8a4c-5a0f-4d6e-9d1e-0123456789ab").unwrap();
+    let raw = hex::decode("0b0e8a4c5a0f4d6e9d1e0123456789ab").unwrap();
+    assert_eq!(hex::encode(binary(&MaskSpec::Hash, 2950, &raw).unwrap()), uuid.replace('-', ""));
+    let bytes = binary(&MaskSpec::Hash, 17, b"a\\\x01\xff").unwrap();
+    assert_eq!(bytes.len(), 16);
+    let as_text = format!("\\x{}", hex::encode(&bytes));
+    assert_eq!(text(&MaskSpec::Hash, 17, "\\x615c01ff").unwrap(), as_text);
+    assert_eq!(text(&MaskSpec::Hash, 17, "a\\\\\\001\\377").unwrap(), as_text);
+    let json = binary(&MaskSpec::Hash, 3802, b"\x01[1]").unwrap();
+    assert_eq!(json[1..], *text(&MaskSpec::Hash, 3802, "[1]").unwrap().as_bytes());
+    for broken in ["\\x6", "\\xzz", "a\\", "a\\9", "\\400"] {
+        assert_eq!(text(&MaskSpec::Hash, 17, broken), None, "{broken}");
+    }
+    assert_eq!(binary(&MaskSpec::Hash, 3802, b"\x02[1]"), None);
+}
+
+#[test]
+fn fixed_values_are_written_as_their_type() {
+    for (oid, value, as_text, as_binary) in [
+        (25, "n/a", "n/a", b"n/a".to_vec()),
+        (18, "x", "x", b"x".to_vec()),
+        (21, "-2", "-2", vec![0xff, 0xfe]),
+        (23, "7", "7", vec![0, 0, 0, 7]),
+        (20, "7", "7", vec![0, 0, 0, 0, 0, 0, 0, 7]),
+        (701, "1.5", "1.5", 1.5f64.to_be_bytes().to_vec()),
+        (700, "1.5", "1.5", 1.5f32.to_be_bytes().to_vec()),
+        (16, "true", "t", vec![1]),
+        (16, "f", "f", vec![0]),
+        (1082, "2000-01-02", "2000-01-02", vec![0, 0, 0, 1]),
+        (1114, "2000-01-02", "2000-01-02 00:00:00", 86_400_000_000i64.to_be_bytes().to_vec()),
+        (1184, "2000-01-02", "2000-01-02 00:00:00+00", 86_400_000_000i64.to_be_bytes().to_vec()),
+        (1184, "2000-01-01 01:00:00+01", "2000-01-01 01:00:00+01", 0i64.to_be_bytes().to_vec()),
+        (114, "{}", "{}", b"{}".to_vec()),
+        (3802, "{}", "{}", b"\x01{}".to_vec()),
+        (17, "ab", "\\x6162", b"ab".to_vec()),
+        (2950, "0B0E8A4C-5a0f-4d6e-9d1e-0123456789ab", "0b0e8a4c-5a0f-4d6e-9d1e-0123456789ab", {
+            hex::decode("0b0e8a4c5a0f4d6e9d1e0123456789ab").unwrap()
+        }),
+        (
+            1009,
+            "a\"b\\",
+            "{\"a\\\"b\\\\\"}",
+            b"\0\0\0\x01\0\0\0\0\0\0\0\x19\0\0\0\x01\0\0\0\x01\0\0\0\x04a\"b\\".to_vec(),
+        ),
+    ] {
+        assert_eq!(text(&fixed(value), oid, "1").unwrap(), as_text, "{oid}");
+        assert_eq!(binary(&fixed(value), oid, b"1").unwrap(), as_binary, "{oid}");
+    }
+    let words = |words: &[i16]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
+    for (value, expected) in [
+        ("0", &[0, 0, 0, 0][..]),
+        ("-0.00", &[0, 0, 0, 2]),
+        ("1", &[1, 0, 0, 0, 1]),
+        ("10000", &[1, 1, 0, 0, 1]),
+        ("-12345.678", &[3, 1, 0x4000, 3, 1, 2345, 6780]),
+        ("0.00001", &[1, -2, 0, 5, 1000]),
+        ("00012.50", &[2, 0, 0, 2, 12, 5000]),
+    ] {
+        assert_eq!(binary(&fixed(value), 1700, b"1").unwrap(), words(expected), "{value}");
+        assert_eq!(text(&fixed(value), 1700, "1").unwrap(), value);
+    }
+}
+
+#[test]
+fn fixed_values_that_are_none_of_the_type_become_null() {
+    for (oid, value) in [
+        (25, "a\0b"),
+        (18, "xy"),
+        (21, "40000"),
+        (23, "x"),
+        (23, ""),
+        (701, "NaN"),
+        (701, "1e999"),
+        (1700, "1e5"),
+        (1700, "."),
+        (1700, "1."),
+        (16, "yes"),
+        (1082, "today"),
+        (1082, "infinity"),
+        (1114, "2000-01-01 00:00:00+00"),
+        (114, "{"),
+        (142, "<a>"),
+        (2950, "x"),
+        (1083, "12:00:00"),
+    ] {
+        assert_eq!(text(&fixed(value), oid, "1"), None, "{oid} {value}");
+        assert_eq!(binary(&fixed(value), oid, b"1"), None, "{oid} {value}");
+    }
+    assert_eq!(text(&fixed(&"x".repeat(64)), 19, "1"), None);
+}

@@ -1,0 +1,208 @@
+//! One mask per result column, from what lineage predicted and what the server says. Each may only add.
+//!
+//! Where the two cannot both be true, nothing of the prediction is trusted: the whole result is redacted and the
+//! disagreement reported. What it means for the session is the session's business.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, ColumnKey, RelationKind};
+use crate::masking::column::ResultColumn;
+pub use crate::masking::keys::Keys;
+use crate::masking::kind::Kind;
+use crate::masking::mask::{Mask, Target};
+use crate::masking::token;
+use crate::policy::class::{Class, ClassMap};
+use crate::statement::footprint::{Flow, Output, Source};
+
+/// OIDs below belong to the server's own objects (`FirstNormalObjectId`).
+const FIRST_USER_OID: u32 = 16_384;
+/// Room made per masked cell beyond the row's own size; more only grows the buffer once.
+const GROWTH_PER_MASK: usize = 64;
+
+/// Which mask stands over which column of one result.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    masks: Vec<Mask>,
+    masked: Vec<Arc<str>>,
+    growth: usize,
+}
+
+/// A plan, and whether prediction and server contradict each other.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What to do with the rows.
+    pub plan: Plan,
+    /// Why everything is redacted: in words, with names of columns but no values. `None`: no contradiction.
+    pub disagreement: Option<String>,
+}
+
+impl Plan {
+    /// Everything redacted, for a result nothing is known about.
+    pub fn whole(described: &[ResultColumn], catalog: &Catalog) -> Self {
+        let token = token::of(token::RESULT);
+        Self::new(described, described.iter().map(|column| Mask::redact(&token, target(column, catalog))).collect())
+    }
+
+    /// One mask per column.
+    pub(in crate::masking) fn new(described: &[ResultColumn], masks: Vec<Mask>) -> Self {
+        let named = described.iter().zip(&masks).filter(|(_, mask)| !matches!(mask, Mask::Pass));
+        let masked: Vec<_> = named.map(|(column, _)| column.name.clone()).collect();
+        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, masked }
+    }
+
+    /// Rows go through as they are.
+    pub fn passes_all(&self) -> bool {
+        self.masked.is_empty()
+    }
+
+    /// Names of the masked columns in the order of the result; a name may come twice.
+    pub fn masked_names(&self) -> Vec<Arc<str>> {
+        self.masked.clone()
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.masks.len()
+    }
+
+    pub(in crate::masking) fn masks(&self) -> &[Mask] {
+        &self.masks
+    }
+
+    pub(in crate::masking) fn growth(&self) -> usize {
+        self.growth
+    }
+}
+
+/// Plans the masks of a result. `predicted` is what lineage says of its columns (`None`: no rows expected), `described`
+/// what the server says. Redacted whole, with a disagreement, is a result that was not predicted, has another number of
+/// columns, names a classified column that lineage did not see there, or comes from a relation the catalog does not know.
+pub fn plan(
+    predicted: Option<&[Output]>,
+    described: &[ResultColumn],
+    map: &ClassMap,
+    catalog: &Catalog,
+    keys: &Keys,
+) -> Planned {
+    let planner = Planner { map, catalog, keys };
+    match planner.masks(predicted, described) {
+        Ok(masks) => Planned { plan: Plan::new(described, masks), disagreement: None },
+        Err(why) => Planned { plan: Plan::whole(described, catalog), disagreement: Some(why) },
+    }
+}
+
+fn target(column: &ResultColumn, catalog: &Catalog) -> Target {
+    Target { kind: Kind::of(column.type_oid, catalog), format: column.format }
+}
+
+struct Planner<'a> {
+    map: &'a ClassMap,
+    catalog: &'a Catalog,
+    keys: &'a Keys,
+}
+
+/// What flows into one column, seen through its classes.
+struct Taint<'a> {
+    /// The one with the strictest mask.
+    strictest: &'a Class,
+    /// Every value is a value of one of the source columns, and all those carry the same classes.
+    plain: bool,
+}
+
+impl<'a> Planner<'a> {
+    fn masks(&self, predicted: Option<&[Output]>, described: &[ResultColumn]) -> Result<Vec<Mask>, String> {
+        let Some(outputs) = predicted else {
+            return if described.is_empty() { Ok(Vec::new()) } else { Err("rows where none were predicted".into()) };
+        };
+        if outputs.len() != described.len() {
+            return Err(format!("{} columns where {} were predicted", described.len(), outputs.len()));
+        }
+        outputs.iter().zip(described).map(|(output, column)| self.mask(output, column)).collect()
+    }
+
+    fn mask(&self, output: &Output, column: &ResultColumn) -> Result<Mask, String> {
+        if let Some(origin) = column.origin {
+            self.check(output, column, origin)?;
+        }
+        let target = target(column, self.catalog);
+        let taint = self.taint(output, column.origin);
+        if output.unknown {
+            let name = taint.map_or(token::UNKNOWN, |taint| &taint.strictest.name);
+            return Ok(Mask::redact(&token::of(name), target));
+        }
+        Ok(match taint {
+            None => Mask::Pass,
+            Some(taint) if taint.plain && self.keeps_type(output, target) => {
+                Mask::of_class(&taint.strictest.mask, &taint.strictest.name, target, self.keys)
+            }
+            Some(taint) => Mask::redact(&token::of(&taint.strictest.name), target),
+        })
+    }
+
+    /// Can the server's word on where a column comes from be true if the prediction is?
+    fn check(&self, output: &Output, column: &ResultColumn, origin: ColumnKey) -> Result<(), String> {
+        if output.unknown || output.sources.iter().any(|source| covers(source, origin)) {
+            return Ok(());
+        }
+        let Some(relation) = self.catalog.relation(origin.relation) else {
+            // Lineage resolved every name in this catalog, so the server read something else under one of them.
+            let foreign = origin.relation.0 >= FIRST_USER_OID;
+            return if foreign { Err(format!("column {} of an unknown relation", column.name)) } else { Ok(()) };
+        };
+        // Lineage looks through views, the server does not: a view's own classes are added, but contradict nothing.
+        let view = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
+        if self.map.is_classified(origin) && !view {
+            let path = self.catalog.column_path(origin).unwrap_or_default();
+            return Err(format!("column {} comes from {path}, which was not predicted", column.name));
+        }
+        Ok(())
+    }
+
+    /// The classes that reach an output; `None` if there are none, or none that matter.
+    fn taint(&self, output: &Output, origin: Option<ColumnKey>) -> Option<Taint<'a>> {
+        let flowing = || output.sources.iter().filter(|source| source.flow != Flow::Counted);
+        let mut sets: Vec<Vec<&'a Class>> = Vec::new();
+        let mut plain = true;
+        for source in flowing() {
+            let classes =
+                self.classes(source.column).filter(|class| !(source.flow == Flow::Aggregated && class.aggregates));
+            sets.push(classes.collect());
+            plain &= source.flow == Flow::Plain && source.column.number != 0;
+        }
+        let mut named: Vec<&'a Class> = sets.iter().flatten().copied().collect();
+        if let Some(origin) = origin {
+            plain &= origin.number != 0 || !self.map.is_classified(origin);
+            named.extend(self.classes(origin));
+        }
+        plain &= sets.windows(2).all(|pair| matches!(pair, [one, other] if names(one) == names(other)));
+        let strictest = named.iter().copied().max_by(|a, b| (&a.mask, &a.name).cmp(&(&b.mask, &b.name)))?;
+        Some(Taint { strictest, plain })
+    }
+
+    fn classes(&self, column: ColumnKey) -> impl Iterator<Item = &'a Class> {
+        self.map.of(column).map(|class| &**class)
+    }
+
+    /// Are the values of the type that the plain sources have? A source the catalog cannot describe is no answer.
+    fn keeps_type(&self, output: &Output, target: Target) -> bool {
+        output.sources.iter().filter(|source| source.flow != Flow::Counted).all(|source| {
+            let relation = self.catalog.relation(source.column.relation);
+            let column = relation.and_then(|relation| relation.column(source.column.number));
+            column.is_some_and(|column| Kind::of(column.type_oid, self.catalog).matches(target.kind))
+        })
+    }
+}
+
+/// Did lineage see this column (or its whole relation) in the output?
+fn covers(source: &Source, origin: ColumnKey) -> bool {
+    let whole = source.column.number == 0 || origin.number == 0;
+    source.column == origin || (whole && source.column.relation == origin.relation)
+}
+
+fn names<'a>(classes: &[&'a Class]) -> BTreeSet<&'a str> {
+    classes.iter().map(|class| &*class.name).collect()
+}
+
+#[cfg(test)]
+pub(in crate::masking) mod tests;

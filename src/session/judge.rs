@@ -1,0 +1,226 @@
+//! One text, judged: read, footprint, ruling, for every statement in it. The same for both protocols.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::catalog::Catalog;
+use crate::identity::agent::Agent;
+use crate::identity::ids::AgentName;
+use crate::policy::class::ClassMap;
+use crate::policy::judge::{Evidence, Subject};
+use crate::policy::ruleset::RuleSet;
+use crate::policy::ruling::{ApprovalPolicy, Effect, Ruling};
+use crate::statement::footprint::{Footprint, Opaque};
+use crate::statement::read::{Known, Statement};
+use crate::statement::scope::Scope;
+
+/// One consistent picture to judge by: rules, catalog, and which columns carry which classes.
+#[derive(Clone)]
+pub struct World {
+    /// The upstream's catalog.
+    pub catalog: Arc<Catalog>,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+    /// Classes of the catalog's columns under these rules.
+    pub classes: Arc<ClassMap>,
+}
+
+impl World {
+    /// Same rules and same catalog content.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.catalog.version == other.catalog.version && self.rules.version() == other.rules.version()
+    }
+}
+
+/// One statement of a text with its ruling.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// What was read.
+    pub statement: Statement,
+    /// What the rules say.
+    pub ruling: Ruling,
+    /// The planner's word, if it was asked.
+    pub evidence: Evidence,
+    /// The planner's word could change the ruling, and was not asked yet.
+    pub wants_estimate: bool,
+}
+
+/// A whole text with the rulings on all its statements.
+pub struct Judged {
+    /// The exact text.
+    pub text: Arc<str>,
+    /// The world it was judged by.
+    pub world: World,
+    /// One entry per statement; at least one.
+    pub statements: Vec<Judgement>,
+}
+
+impl Judged {
+    /// The strongest effect over all statements.
+    pub fn effect(&self) -> Effect {
+        self.statements.iter().map(|one| one.ruling.effect).max().unwrap_or(Effect::Hold)
+    }
+
+    /// Some statement touches classified columns.
+    pub fn tainted(&self) -> bool {
+        self.statements.iter().any(|one| one.ruling.tainted)
+    }
+
+    /// The statement whose ruling is the strongest: its words are shown.
+    pub fn strongest(&self) -> Option<&Judgement> {
+        self.statements.iter().max_by_key(|one| one.ruling.effect)
+    }
+
+    /// Footprints of all statements.
+    pub fn footprints(&self) -> impl Iterator<Item = &Arc<Footprint>> {
+        self.statements.iter().map(|one| &one.statement.footprint)
+    }
+
+    /// Holding policies of all held statements, joined: every stage, the shortest times.
+    pub fn approval_policy(&self) -> Option<ApprovalPolicy> {
+        let mut held = self.statements.iter().filter(|one| one.ruling.effect == Effect::Hold);
+        let mut joined = held.next()?.ruling.approval.clone()?;
+        for policy in held.filter_map(|one| one.ruling.approval.as_ref()) {
+            for stage in &policy.stages {
+                if !joined.stages.contains(stage) {
+                    joined.stages.push(stage.clone());
+                }
+            }
+            joined.expires = joined.expires.min(policy.expires);
+            joined.hold = joined.hold.min(policy.hold);
+            joined.use_within = joined.use_within.min(policy.use_within);
+            joined.reason_required |= policy.reason_required;
+        }
+        Some(joined)
+    }
+}
+
+/// Everything beside the text that a judgement depends on.
+pub struct Bench<'a> {
+    /// Rules and catalog.
+    pub world: &'a World,
+    /// How the server reads and resolves.
+    pub scope: &'a Arc<Scope>,
+    /// Prepared statements and cursors of the session.
+    pub known: &'a Known,
+    /// Who asks.
+    pub agent: &'a Agent,
+    /// Key under `databases:`.
+    pub database: &'a str,
+    /// Set when names cannot be trusted for now (DDL in the open transaction): every statement is opaque.
+    pub blind: Option<&'static str>,
+}
+
+/// Reads and judges `text`; `evidence` holds the planner's word per statement, in order, as far as it was asked.
+pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
+    let batch = crate::statement::read::read(text, bench.scope, bench.catalog(), bench.known);
+    let shadow = batch.statements.len() > 1;
+    let mut blind = bench.blind;
+    let mut statements = Vec::with_capacity(batch.statements.len());
+    for (index, mut statement) in batch.statements.into_iter().enumerate() {
+        if let Some(why) = blind.filter(|_| !is_transaction_end(&statement.footprint)) {
+            make_opaque(&mut statement, why);
+        }
+        if shadow && changes_reading(&statement.footprint) {
+            blind = Some("an earlier statement of the same batch changes how names are read; send it on its own");
+        }
+        let evidence = evidence.get(index).cloned().unwrap_or_default();
+        let subject = Subject { agent: &bench.agent.name, groups: &bench.agent.groups, database: bench.database };
+        let ruling =
+            bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), &evidence);
+        let wants_estimate = evidence == Evidence::default()
+            && bench.world.rules.needs_estimate(&subject, &statement.footprint, &bench.world.classes);
+        statements.push(Judgement { statement, ruling, evidence, wants_estimate });
+    }
+    Judged { text: Arc::from(text), world: bench.world.clone(), statements }
+}
+
+impl Bench<'_> {
+    fn catalog(&self) -> &Catalog {
+        &self.world.catalog
+    }
+}
+
+fn is_transaction_end(footprint: &Footprint) -> bool {
+    use crate::statement::footprint::{SessionEffect, TransactionVerb};
+    footprint.session.iter().any(|effect| {
+        matches!(effect, SessionEffect::Transaction(TransactionVerb::Commit | TransactionVerb::Rollback))
+    })
+}
+
+/// After this statement, names may mean something else.
+pub fn changes_reading(footprint: &Footprint) -> bool {
+    use crate::statement::footprint::{Facet, SessionEffect};
+    footprint.session.iter().any(|effect| matches!(effect, SessionEffect::ChangesReading { .. }))
+        || !footprint.opaque.is_empty()
+        || footprint.facets.iter().any(|facet| {
+            matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server)
+        })
+}
+
+fn make_opaque(statement: &mut Statement, why: &'static str) {
+    let mut footprint = Footprint::clone(&statement.footprint);
+    footprint.opaque.push(Opaque { what: Arc::from("names"), why: Arc::from(why) });
+    for output in footprint.outputs.iter_mut().flatten() {
+        output.unknown = true;
+    }
+    statement.footprint = Arc::new(footprint);
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    agent: AgentName,
+    scope: Arc<Scope>,
+    text: Arc<str>,
+}
+
+/// Judgements of texts seen before, for one database. Bounded in bytes; emptied when the world changes.
+pub struct Cache {
+    inner: Mutex<CacheInner>,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+struct CacheInner {
+    entries: HashMap<Key, Arc<Judged>>,
+    bytes: usize,
+    world: Option<World>,
+}
+
+impl Cache {
+    /// An empty cache that holds texts up to `bytes_max` in all (each entry counts its text and a flat 4 KiB).
+    pub fn new(bytes_max: usize) -> Self {
+        Self { inner: Mutex::new(CacheInner::default()), bytes_max }
+    }
+
+    /// The judgement of this text in this world, if it was kept. Compared by the whole text, never by a hash alone.
+    pub fn get(&self, bench: &Bench<'_>, text: &str) -> Option<Arc<Judged>> {
+        let inner = self.inner.lock();
+        if !inner.world.as_ref().is_some_and(|world| world.same_as(bench.world)) {
+            return None;
+        }
+        inner.entries.get(&key(bench, text)).cloned()
+    }
+
+    /// Keeps a judgement. Texts that depend on the session's prepared statements or cursors are not kept.
+    pub fn put(&self, bench: &Bench<'_>, judged: &Arc<Judged>) {
+        if bench.blind.is_some() || judged.statements.iter().any(|one| one.statement.depends_on_session) {
+            return;
+        }
+        let cost = judged.text.len() * 2 + 4096;
+        let mut inner = self.inner.lock();
+        if !inner.world.as_ref().is_some_and(|world| world.same_as(bench.world)) || inner.bytes + cost > self.bytes_max {
+            inner.entries.clear();
+            inner.bytes = 0;
+            inner.world = Some(bench.world.clone());
+        }
+        inner.bytes += cost;
+        inner.entries.insert(key(bench, &judged.text), judged.clone());
+    }
+}
+
+fn key(bench: &Bench<'_>, text: &str) -> Key {
+    Key { agent: bench.agent.name.clone(), scope: bench.scope.clone(), text: Arc::from(text) }
+}

@@ -1,0 +1,160 @@
+//! Keeps one upstream database's catalog fresh, and the picture (rules, catalog, classes) that its sessions judge by.
+//!
+//! The catalog is read when the first session opens, after DDL passed through, when a name is not found, and on a timer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::catalog::Catalog;
+use crate::config::Upstream;
+use crate::policy::judge::Evidence;
+use crate::policy::ruleset::RuleSet;
+use crate::session::judge::{Cache, World};
+use crate::session::postgres::load;
+
+/// Judgements of up to this many bytes are kept per database.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// The planner's word is believed this long.
+const ESTIMATE_AGE: Duration = Duration::from_secs(60);
+/// Most estimates kept.
+const ESTIMATES_MAX: usize = 20_000;
+/// A name that is not found asks for a new catalog at most this often.
+const MISS_EVERY: Duration = Duration::from_millis(500);
+
+/// Why there is no catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The upstream could not be asked.
+    #[error("catalog of `{database}` cannot be read: {why}")]
+    Unreachable {
+        /// Key under `databases:`.
+        database: String,
+        /// What went wrong, without secrets.
+        why: String,
+    },
+}
+
+/// One database's catalog, judged texts and estimates, shared by its sessions.
+pub struct Keeper {
+    name: Arc<str>,
+    upstream: Upstream,
+    rules: Arc<ArcSwap<RuleSet>>,
+    world: Mutex<Option<World>>,
+    refreshing: tokio::sync::Mutex<Instant>,
+    refreshed: Mutex<u64>,
+    /// Judgements of texts seen before.
+    pub cache: Cache,
+    estimates: Mutex<HashMap<(Arc<str>, usize), (Evidence, Instant)>>,
+}
+
+impl Keeper {
+    /// A keeper that has read nothing yet.
+    pub fn new(name: &str, upstream: Upstream, rules: Arc<ArcSwap<RuleSet>>) -> Self {
+        Self {
+            name: Arc::from(name),
+            upstream,
+            rules,
+            world: Mutex::new(None),
+            refreshing: tokio::sync::Mutex::new(Instant::now()),
+            refreshed: Mutex::new(0),
+            cache: Cache::new(CACHE_BYTES),
+            estimates: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The present picture; reads the catalog first if nobody has.
+    ///
+    /// Cancel safe: a cancelled refresh leaves the old picture.
+    pub async fn world(&self) -> Result<World, CatalogError> {
+        let rules = self.rules.load_full();
+        let kept = self.world.lock().clone();
+        let catalog = match kept {
+            Some(world) if world.rules.version() == rules.version() => return Ok(world),
+            Some(world) => world.catalog,
+            None => {
+                self.refresh().await?;
+                return self.world.lock().clone().ok_or_else(|| self.unreachable("nothing was read"));
+            }
+        };
+        Ok(self.install(catalog, rules))
+    }
+
+    /// Reads the catalog again. Callers that come while one is under way and began after it wait for a second one, since
+    /// what the first reads may be older than what they must see.
+    ///
+    /// Cancel safe: a cancelled refresh leaves the old picture.
+    pub async fn refresh(&self) -> Result<(), CatalogError> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let catalog = load::catalog(&self.name, &self.upstream).await.map_err(|why| self.unreachable(&why))?;
+        *self.refreshed.lock() += 1;
+        self.install(Arc::new(catalog), self.rules.load_full());
+        Ok(())
+    }
+
+    /// Reads the catalog again because a name was not found, unless that was done just now.
+    pub async fn refresh_for_miss(&self) -> Result<(), CatalogError> {
+        {
+            let last = self.refreshing.lock().await;
+            if *self.refreshed.lock() > 1 && last.elapsed() < MISS_EVERY {
+                return Ok(());
+            }
+        }
+        self.refresh().await?;
+        *self.refreshing.lock().await = Instant::now();
+        Ok(())
+    }
+
+    fn install(&self, catalog: Arc<Catalog>, rules: Arc<RuleSet>) -> World {
+        let mut kept = self.world.lock();
+        if let Some(world) = kept.as_ref()
+            && world.catalog.version == catalog.version
+            && world.rules.version() == rules.version()
+        {
+            return world.clone();
+        }
+        let classes = Arc::new(rules.class_map(&catalog));
+        let world = World { catalog, rules, classes };
+        *kept = Some(world.clone());
+        world
+    }
+
+    fn unreachable(&self, why: &str) -> CatalogError {
+        CatalogError::Unreachable { database: self.name.to_string(), why: why.to_owned() }
+    }
+
+    /// The planner's word on the n-th statement of this text, if it was asked lately.
+    pub fn estimate(&self, text: &Arc<str>, index: usize) -> Option<Evidence> {
+        let estimates = self.estimates.lock();
+        let (evidence, at) = estimates.get(&(text.clone(), index))?;
+        (at.elapsed() < ESTIMATE_AGE).then(|| evidence.clone())
+    }
+
+    /// Keeps the planner's word.
+    pub fn keep_estimate(&self, text: &Arc<str>, index: usize, evidence: Evidence) {
+        let mut estimates = self.estimates.lock();
+        if estimates.len() >= ESTIMATES_MAX {
+            estimates.clear();
+        }
+        estimates.insert((text.clone(), index), (evidence, Instant::now()));
+    }
+
+    /// Reads the catalog every `every` until `shutdown`; a failure keeps the old one and is logged.
+    pub async fn run(self: Arc<Self>, every: Duration, shutdown: tokio_util::sync::CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            if self.world.lock().is_none() {
+                continue;
+            }
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(database = %self.name, %error, "catalog not refreshed, the old one stays");
+            }
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! One PostgreSQL session after login: client frames are judged and sent on, answers are masked and passed back.
+//!
+//! ```text
+//! client frame -> judging -> allow: sent on, a reply is owed (pg::ledger)
+//!                         -> hold:  nothing upstream is open while a person thinks; then sent on, or refused
+//!                         -> deny:  refused
+//! upstream frame -> belongs to the first reply owed -> rows through their mask plan -> client
+//! ```
+//!
+//! One task runs all of it; every wait is a [`Session::pump`], which goes on watching both sides, the cancel key and shutdown.
+
+mod answers;
+mod ask;
+mod extended;
+mod hold;
+mod judging;
+pub mod load;
+mod local;
+mod overflow;
+mod request;
+mod rows;
+mod simple;
+mod tell;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::gate::approval::Claims;
+use crate::identity::agent::Agent;
+use crate::identity::ids::{ApprovalId, SessionId, StatementId};
+use crate::masking::column::Format;
+use crate::masking::copy::CopyMasker;
+use crate::masking::plan::Plan;
+use crate::pg::{compose, frame};
+use crate::pg::ledger::{Description, Ledger, Owed};
+use crate::session::cancel;
+use crate::session::judge::Judged;
+use crate::session::keeper::Keeper;
+use crate::session::link::{Interest, Link, MARK, Turn};
+use crate::session::login::Established;
+use crate::session::shared::Shared;
+use crate::session::tls::ClientStream;
+use crate::session::upstream::UpstreamStream;
+use crate::statement::footprint::Footprint;
+use crate::statement::scope::Scope;
+
+/// Client frames are not taken up while this many replies are owed: a pipeline that long waits.
+const OWED_MAX: usize = 10_000;
+
+/// How a session ended.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// Terminate, or the client closed its side.
+    #[error("client left")]
+    ClientLeft,
+    /// The client broke the protocol or a bound.
+    #[error("client broke the protocol: {0}")]
+    ClientFault(String),
+    /// The upstream broke the protocol.
+    #[error("upstream broke the protocol: {0}")]
+    UpstreamFault(String),
+    /// The upstream closed the connection.
+    #[error("upstream closed the connection")]
+    UpstreamLeft,
+    /// The proxy ends it.
+    #[error("ended by the proxy: {0}")]
+    Proxy(String),
+}
+
+/// What is known about a statement between its release and the end of its answer.
+#[derive(Debug)]
+pub struct Running {
+    id: StatementId,
+    judged: Arc<Judged>,
+    /// Which statement of the text is answering.
+    index: usize,
+    started: Instant,
+    approval: Option<ApprovalId>,
+    description: Option<Arc<Description>>,
+    formats: Vec<Format>,
+    portal: Option<Bytes>,
+    plan: Option<Arc<Plan>>,
+    copy: Option<Box<CopyMasker>>,
+    rows: u64,
+    bytes: u64,
+    ceiling: Option<u64>,
+    masked: Vec<Arc<str>>,
+    /// Refused in mid-result: what still comes is dropped.
+    discard: bool,
+    /// Rows came before this Execute of the same portal.
+    rows_before: u64,
+}
+
+/// A prepared statement as the client sees it.
+#[derive(Clone)]
+struct Prepared {
+    text: Arc<str>,
+    declared_types: Vec<u32>,
+    description: Arc<Description>,
+    /// Answered by the proxy.
+    local: bool,
+}
+
+/// A bound portal.
+struct Portal {
+    prepared: Prepared,
+    judged: Arc<Judged>,
+    formats: Vec<Format>,
+    approval: Option<ApprovalId>,
+    rows: u64,
+    ceiling: Option<u64>,
+    started: Instant,
+    id: StatementId,
+    /// A statement event was already written for it.
+    finished: bool,
+}
+
+/// A gated Bind that waits for its Execute, with the frames that follow it.
+struct Stash {
+    portal: Bytes,
+    prepared: Prepared,
+    judged: Arc<Judged>,
+    formats: Vec<Format>,
+    parameters: Vec<(u32, Option<Bytes>, i16)>,
+    frames: BytesMut,
+    owed: Vec<Owed<Running>>,
+}
+
+/// Everything the extended protocol has set up.
+#[derive(Default)]
+struct Extended {
+    prepared: HashMap<Bytes, Prepared>,
+    portals: HashMap<Bytes, Portal>,
+    stash: Option<Stash>,
+    /// An error was sent: messages are skipped until Sync.
+    skipping: bool,
+    /// Messages were sent upstream since the last Sync.
+    unsynced: bool,
+    /// Among them an Execute: the implicit transaction has begun and may have effects.
+    executed: bool,
+}
+
+/// What changes how the next statement is read.
+struct Reading {
+    scope: Arc<Scope>,
+    /// Ask the server for the scope before anything is judged.
+    stale: bool,
+    /// Something that changes reading ran in the open transaction: ask again when it ends.
+    touched: bool,
+    /// DDL ran in the open transaction: the catalog does not show it.
+    ddl_in_transaction: bool,
+    /// DDL was committed: read the catalog before anything is judged.
+    catalog_stale: bool,
+    /// SQL-level prepared statements and cursors, with what they were judged as.
+    prepared: HashMap<Arc<str>, Arc<Footprint>>,
+    cursors: HashMap<Arc<str>, Arc<Footprint>>,
+}
+
+/// What the requester says of itself.
+#[derive(Default)]
+struct Said {
+    claims: Claims,
+    hold: Option<std::time::Duration>,
+    notices: Option<bool>,
+    last_approval: Option<ApprovalId>,
+}
+
+/// One session.
+pub struct Session {
+    link: Link<ClientStream, UpstreamStream>,
+    shared: Arc<Shared>,
+    keeper: Arc<Keeper>,
+    id: SessionId,
+    agent: Agent,
+    database: String,
+    role: String,
+    client_addr: String,
+    cancel: cancel::Registration,
+    /// Transaction status of the last ReadyForQuery: `I`, `T`, `E`.
+    status: u8,
+    ledger: Ledger<Running>,
+    extended: Extended,
+    reading: Reading,
+    said: Said,
+    /// COPY FROM STDIN is under way.
+    copy_in: bool,
+    /// A classified column was touched in the open transaction: errors are re-worded until it ends.
+    tainted: bool,
+    /// The row that would cross the ceiling is waiting in `from_upstream`.
+    overflow: bool,
+    /// Bytes of a large message that are passed on as they come.
+    passing: usize,
+    /// The session is to end after the present answer.
+    ending: Option<String>,
+    statements: u64,
+}
+
+impl Session {
+    /// Takes over two authenticated sides.
+    pub fn new(established: Established, shared: Arc<Shared>, keeper: Arc<Keeper>, id: SessionId) -> Self {
+        let Established { client, upstream, agent, database, claims, application_name, peer, cancel, leftovers, .. } =
+            established;
+        let role = shared.config.databases.get(&database).map(|upstream| upstream.user.clone()).unwrap_or_default();
+        let mut session = Self {
+            link: Link::new(client, upstream, leftovers),
+            shared,
+            keeper,
+            id,
+            agent,
+            database,
+            role,
+            client_addr: peer.to_string(),
+            cancel,
+            status: b'I',
+            ledger: Ledger::default(),
+            extended: Extended::default(),
+            reading: Reading {
+                scope: Arc::new(Scope::default()),
+                stale: true,
+                touched: false,
+                ddl_in_transaction: false,
+                catalog_stale: false,
+                prepared: HashMap::new(),
+                cursors: HashMap::new(),
+            },
+            said: Said::default(),
+            copy_in: false,
+            tainted: false,
+            overflow: false,
+            passing: 0,
+            ending: None,
+            statements: 0,
+        };
+        session.said.claims.application_name = application_name;
+        for (name, value) in claims {
+            session.claim(&name, Some(&value));
+        }
+        session
+    }
+
+    /// Runs until one side ends it. Not cancel safe: dropping it drops the connection, and leaves spent approvals `unknown`.
+    pub async fn run(mut self) -> End {
+        let end = loop {
+            if let Err(end) = self.step().await {
+                break end;
+            }
+        };
+        self.close(&end).await;
+        end
+    }
+
+    /// Takes up what has come from both sides, then waits for more.
+    async fn step(&mut self) -> Result<(), End> {
+        loop {
+            self.answers()?;
+            if self.overflow {
+                self.hold_in_mid_result().await?;
+                continue;
+            }
+            if let (Some(why), true) = (&self.ending, self.ledger.is_empty()) {
+                return Err(End::Proxy(why.clone()));
+            }
+            let Some(message) = self.next_client_frame()? else { break };
+            self.on_client(message).await?;
+        }
+        if self.ledger.is_empty() && self.shared.draining.is_cancelled() && self.status == b'I' {
+            return Err(End::Proxy("shutting down".to_owned()));
+        }
+        self.pump().await
+    }
+
+    /// One whole frame from the client, if there is one and it may be taken up now.
+    fn next_client_frame(&mut self) -> Result<Option<Bytes>, End> {
+        if self.ledger.len() >= OWED_MAX || self.link.to_upstream.len() >= MARK {
+            return Ok(None);
+        }
+        let max = self.shared.config.limits.message_bytes_max;
+        match frame::peek(&self.link.from_client, max) {
+            Ok(Some(head)) if self.link.from_client.len() >= head.len => {
+                Ok(Some(self.link.from_client.split_to(head.len).freeze()))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(End::ClientFault(error.to_string())),
+        }
+    }
+
+    /// Waits for the next thing to happen on either side, and takes up the upstream's answers. Client bytes are only collected.
+    ///
+    /// Cancel safe: no byte is lost.
+    async fn pump(&mut self) -> Result<(), End> {
+        let interest = self.interest();
+        let turn = tokio::select! {
+            turn = self.link.turn(interest) => turn,
+            () = self.cancel.requested() => {
+                self.cancel.send_upstream();
+                return Ok(());
+            }
+            () = self.shared.draining.cancelled(), if self.status == b'I' && self.ledger.is_empty() => return Ok(()),
+        };
+        self.on_turn(&turn)?;
+        self.answers()
+    }
+
+    /// A client that does not get its answers is not read further than one message.
+    fn interest(&self) -> Interest {
+        let max = self.shared.config.limits.message_bytes_max;
+        let wanted = match frame::peek(&self.link.from_client, max) {
+            Ok(Some(head)) if self.link.from_client.len() < head.len => head.len,
+            _ => MARK,
+        };
+        Interest { client: self.link.from_client.len() < wanted.max(MARK), upstream: !self.overflow }
+    }
+
+    fn on_turn(&mut self, turn: &Turn) -> Result<(), End> {
+        match turn {
+            Turn::ClientGone => Err(End::ClientLeft),
+            Turn::UpstreamGone => Err(End::UpstreamLeft),
+            Turn::Client | Turn::Upstream | Turn::Drained => Ok(()),
+        }
+    }
+
+    /// Waits until the upstream owes nothing any more.
+    async fn drain(&mut self) -> Result<(), End> {
+        if !self.ledger.is_empty() && self.extended.unsynced {
+            self.link.to_upstream.extend_from_slice(&compose::FLUSH);
+        }
+        loop {
+            self.answers()?;
+            if self.overflow {
+                self.hold_in_mid_result().await?;
+            } else if self.ledger.is_empty() {
+                return Ok(());
+            } else {
+                self.pump().await?;
+            }
+        }
+    }
+
+    /// Sends one client frame where it belongs.
+    async fn on_client(&mut self, message: Bytes) -> Result<(), End> {
+        let kind = message.first().copied().unwrap_or(0);
+        if kind == b'X' {
+            self.link.to_upstream.extend_from_slice(&message);
+            return Err(End::ClientLeft);
+        }
+        if self.copy_in {
+            return self.on_copy_in(kind, &message);
+        }
+        if self.extended.skipping && kind != b'S' {
+            return Ok(());
+        }
+        self.settle_stash(kind, &message).await?;
+        match kind {
+            b'Q' => self.on_query(&message).await,
+            b'P' => self.on_parse(&message).await,
+            b'B' => self.on_bind(&message).await,
+            b'D' => self.on_describe(&message),
+            b'E' => self.on_execute(&message).await,
+            b'C' => self.on_close(&message),
+            b'H' => self.on_flush(),
+            b'S' => self.on_sync(),
+            // Left over from a COPY that failed: the server ignores them outside COPY, so do we.
+            b'd' | b'c' | b'f' => Ok(()),
+            b'F' => self.refuse_function_call(),
+            other => Err(End::ClientFault(format!("message type `{}` is not known", char::from(other).escape_default()))),
+        }
+    }
+
+    /// Tells both sides, closes approvals and the audit.
+    async fn close(&mut self, end: &End) {
+        self.tell_end(end).await;
+        let limit = std::time::Duration::from_secs(2);
+        if let Some(message) = self.farewell(end) {
+            self.link.to_client.extend_from_slice(&message);
+        }
+        if !matches!(end, End::ClientLeft) {
+            self.link.to_upstream.extend_from_slice(&compose::TERMINATE);
+        }
+        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+    }
+}

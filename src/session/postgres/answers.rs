@@ -1,0 +1,387 @@
+//! What the upstream sends: matched to the reply owed, masked or re-worded, passed on.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::masking::copy::CopyMasker;
+use crate::masking::plan::{Plan, plan};
+use crate::pg::diagnostics;
+use crate::pg::{compose, frame};
+use crate::pg::ledger::Owed;
+use crate::pg::results::{parameter_types, result_columns, tag_rows};
+use crate::session::postgres::{End, Running, Session};
+use crate::statement::footprint::{Output, Transfer};
+
+/// Largest message of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.
+const MESSAGE_MAX: usize = 1 << 30;
+/// A row that must be masked may be this long.
+const MASKED_ROW_MAX: usize = 64 * 1024 * 1024;
+/// A row longer than this is passed on in parts where nothing is masked.
+const PART: usize = 256 * 1024;
+
+fn fault(why: impl std::fmt::Display) -> End {
+    End::UpstreamFault(why.to_string())
+}
+
+impl Session {
+    /// Takes up everything that has come from the upstream, unless a row would cross its ceiling.
+    pub(super) fn answers(&mut self) -> Result<(), End> {
+        loop {
+            self.local_answers();
+            if self.overflow || !self.pass_part() {
+                return Ok(());
+            }
+            let head = match frame::peek(&self.link.from_upstream, MESSAGE_MAX) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(fault(error)),
+            };
+            if self.link.from_upstream.len() < head.len {
+                if head.kind == b'D' && head.len > PART {
+                    return self.long_row(head.len);
+                }
+                return Ok(());
+            }
+            if head.kind == b'D' {
+                self.rows()?;
+                continue;
+            }
+            let message = self.link.from_upstream.split_to(head.len).freeze();
+            self.on_answer(head.kind, message)?;
+        }
+    }
+
+    /// Bytes of ours whose turn has come.
+    fn local_answers(&mut self) {
+        while matches!(self.ledger.front_mut(), Some(Owed::Local(_))) {
+            if let Some(Owed::Local(bytes)) = self.ledger.pop() {
+                self.link.to_client.extend_from_slice(&bytes);
+            }
+        }
+    }
+
+    /// Passes on what has come of a long row. `false`: more must come first.
+    fn pass_part(&mut self) -> bool {
+        if self.passing > 0 {
+            let count = self.passing.min(self.link.from_upstream.len());
+            let part = self.link.from_upstream.split_to(count);
+            append(&mut self.link.to_client, part);
+            self.passing -= count;
+        }
+        self.passing == 0
+    }
+
+    /// The beginning of a row too long to wait for: passed on if nothing in it is masked.
+    fn long_row(&mut self, len: usize) -> Result<(), End> {
+        let Some((running, _)) = self.running() else { return Err(fault("a row where none is owed")) };
+        let passes = running.plan.as_ref().is_some_and(|plan| plan.passes_all()) && !running.discard;
+        let below = running.ceiling.is_none_or(|ceiling| running.rows_before + running.rows < ceiling);
+        if passes && below {
+            running.rows += 1;
+            running.bytes += len as u64;
+            self.passing = len;
+            return self.answers_after_part();
+        }
+        if len > MASKED_ROW_MAX {
+            return Err(End::Proxy(format!("a row of {len} bytes is too long to be masked")));
+        }
+        Ok(())
+    }
+
+    fn answers_after_part(&mut self) -> Result<(), End> {
+        let _whole = self.pass_part();
+        Ok(())
+    }
+
+    /// The statement whose answer is coming, and whether it is a simple Query.
+    pub(super) fn running(&mut self) -> Option<(&mut Running, bool)> {
+        match self.ledger.front_mut()? {
+            Owed::Query(running) => Some((running, true)),
+            Owed::Execute(running) => Some((running, false)),
+            _ => None,
+        }
+    }
+
+    fn on_answer(&mut self, kind: u8, message: Bytes) -> Result<(), End> {
+        match kind {
+            b'A' | b'S' => self.pass_asynchronous(&message),
+            b'N' => self.on_notice(&message),
+            b'E' => return self.on_error(&message),
+            b'Z' => return self.on_ready_for_query(&message),
+            b'T' | b'n' | b't' => return self.on_description(kind, &message),
+            b'C' | b'I' | b's' => return self.on_complete(kind, &message),
+            b'G' | b'H' | b'W' => return self.on_copy_begin(kind, &message),
+            b'd' => return self.on_copy_row(&message),
+            b'c' => return self.on_copy_done(&message),
+            b'1' | b'2' | b'3' => return self.on_acknowledge(kind, &message),
+            other => return Err(fault(format!("message type `{}` is not known", char::from(other).escape_default()))),
+        }
+        Ok(())
+    }
+
+    /// ParameterStatus and NotificationResponse belong to no reply.
+    pub(super) fn pass_asynchronous(&mut self, message: &Bytes) {
+        if message.first() == Some(&b'S') && compose::parameter_changes_reading(message) {
+            self.reading.stale = true;
+        }
+        self.link.to_client.extend_from_slice(message);
+    }
+
+    fn on_notice(&mut self, message: &Bytes) {
+        if self.answer_is_tainted() {
+            // A notice of a tainted statement may quote anything: dropped (DESIGN §6).
+            return;
+        }
+        self.link.to_client.extend_from_slice(message);
+    }
+
+    fn answer_is_tainted(&mut self) -> bool {
+        self.tainted || self.running().is_some_and(|(running, _)| running.judged.tainted())
+    }
+
+    fn on_error(&mut self, message: &Bytes) -> Result<(), End> {
+        let tainted = self.answer_is_tainted();
+        let code = diagnostics::sqlstate(message);
+        let shown = if tainted { diagnostics::scrubbed(message) } else { message.clone() };
+        self.copy_in = false;
+        match self.ledger.front_mut() {
+            Some(Owed::Query(running)) => {
+                if !running.discard {
+                    self.link.to_client.extend_from_slice(&shown);
+                }
+                self.finish_statement("error", Some(code));
+                return Ok(());
+            }
+            Some(Owed::Sync { .. }) | None => {
+                // FATAL at shutdown or time-out: nothing is owed, the connection ends.
+                self.link.to_client.extend_from_slice(&shown);
+                return Ok(());
+            }
+            Some(Owed::Parse { name }) if name.starts_with(b"\0") => {}
+            Some(Owed::Execute(running)) if running.discard => {}
+            Some(_) => self.link.to_client.extend_from_slice(&shown),
+        }
+        self.finish_statement("error", Some(code));
+        let (skipped, found) = self.ledger.skip_to_sync();
+        self.extended.skipping |= !found;
+        for owed in skipped {
+            self.forget(owed);
+        }
+        Ok(())
+    }
+
+    /// A message that the server skipped after an error: what it would have set up does not exist.
+    fn forget(&mut self, owed: Owed<Running>) {
+        match owed {
+            Owed::Parse { name } => {
+                self.extended.prepared.remove(&name);
+            }
+            Owed::Bind { portal } => {
+                self.close_portal_record(&portal);
+            }
+            Owed::Execute(running) => self.finish_skipped(*running),
+            _ => {}
+        }
+    }
+
+    fn on_ready_for_query(&mut self, message: &Bytes) -> Result<(), End> {
+        let status = message.get(5).copied().unwrap_or(b'I');
+        let for_client = match self.ledger.pop() {
+            Some(Owed::Query(_)) => true,
+            Some(Owed::Sync { for_client }) => for_client,
+            _ => return Err(fault("ReadyForQuery where none is owed")),
+        };
+        self.copy_in = false;
+        self.on_ready(status);
+        if for_client {
+            self.link.to_client.extend_from_slice(message);
+        }
+        if self.ledger.is_empty() {
+            self.link.release_idle_memory();
+        }
+        Ok(())
+    }
+
+    fn on_acknowledge(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
+        match (kind, self.ledger.pop()) {
+            (b'1', Some(Owed::Parse { .. })) | (b'2', Some(Owed::Bind { .. })) | (b'3', Some(Owed::Close)) => {
+                self.link.to_client.extend_from_slice(message);
+                Ok(())
+            }
+            _ => Err(fault("an acknowledgement where none is owed")),
+        }
+    }
+
+    fn on_description(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
+        match self.ledger.front_mut() {
+            Some(Owed::DescribeStatement { description, for_client }) => {
+                let (description, for_client) = (description.clone(), *for_client);
+                match kind {
+                    b't' => {
+                        let _kept = description.parameters.set(parameter_types(message).map_err(fault)?);
+                    }
+                    b'T' => {
+                        let _kept = description.columns.set(Some(result_columns(message).map_err(fault)?));
+                    }
+                    _ => {
+                        let _kept = description.columns.set(None);
+                    }
+                }
+                if for_client {
+                    self.link.to_client.extend_from_slice(message);
+                }
+                if kind != b't' {
+                    self.ledger.pop();
+                }
+                Ok(())
+            }
+            Some(Owed::DescribePortal) if kind != b't' => {
+                self.link.to_client.extend_from_slice(message);
+                self.ledger.pop();
+                Ok(())
+            }
+            Some(Owed::Query(_)) if kind == b'T' => self.on_result_header(message),
+            _ => Err(fault("a description where none is owed")),
+        }
+    }
+
+    /// RowDescription of a simple Query: the plan for the rows that follow.
+    fn on_result_header(&mut self, message: &Bytes) -> Result<(), End> {
+        let columns = result_columns(message).map_err(fault)?;
+        let Some((running, _)) = self.running() else { return Err(fault("a result where none is owed")) };
+        let predicted = running.judged.statements.get(running.index).and_then(|one| one.statement.footprint.outputs.clone());
+        let discard = running.discard;
+        self.plan_rows(predicted.as_deref(), &columns);
+        if !discard {
+            self.link.to_client.extend_from_slice(message);
+        }
+        Ok(())
+    }
+
+    /// Makes the plan of the running statement. A disagreement of the witnesses masks everything and ends the session after it.
+    pub(super) fn plan_rows(&mut self, predicted: Option<&[Output]>, columns: &[crate::masking::column::ResultColumn]) {
+        let keys = self.shared.mask_keys.clone();
+        let Some((running, _)) = self.running() else { return };
+        let world = running.judged.world.clone();
+        let planned = plan(predicted, columns, &world.classes, &world.catalog, &keys);
+        running.masked = planned.plan.masked_names();
+        running.plan = Some(Arc::new(planned.plan));
+        let id = running.id;
+        if let Some(what) = planned.disagreement {
+            self.tell_disagreement(id, &what);
+            self.ending = Some("the server's word and the statement's reading disagree about a result".to_owned());
+        }
+    }
+
+    fn on_complete(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
+        let Some((running, simple)) = self.running() else { return Err(fault("a completion where none is owed")) };
+        if kind == b'C' && running.rows == 0 {
+            running.rows = tag_rows(message).unwrap_or(0);
+        }
+        if running.discard {
+            self.ending = Some("a refused result ended before it could be cancelled".to_owned());
+        } else {
+            self.link.to_client.extend_from_slice(message);
+        }
+        if kind == b's' {
+            return self.on_suspended();
+        }
+        self.finish_statement("ok", None);
+        if !simple {
+            self.ledger.pop();
+        }
+        Ok(())
+    }
+
+    /// PortalSuspended: the portal goes on with its next Execute.
+    fn on_suspended(&mut self) -> Result<(), End> {
+        let Some(Owed::Execute(running)) = self.ledger.pop() else {
+            return Err(fault("PortalSuspended where none is owed"));
+        };
+        if let Some(portal) = running.portal.as_ref().and_then(|name| self.extended.portals.get_mut(name)) {
+            portal.rows += running.rows;
+            portal.ceiling = running.ceiling;
+        }
+        Ok(())
+    }
+
+    fn on_copy_begin(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
+        let keys = self.shared.mask_keys.clone();
+        let limits = self.shared.config.limits;
+        let Some((running, simple)) = self.running() else { return Err(fault("COPY where none is owed")) };
+        match kind {
+            b'G' => {
+                self.copy_in = true;
+                if !simple {
+                    self.ledger.forget_syncs();
+                }
+            }
+            b'H' => {
+                let footprint = running.judged.statements.get(running.index).map(|one| one.statement.footprint.clone());
+                let Some(footprint) = footprint else { return Err(fault("COPY TO where none is owed")) };
+                let (Some(Transfer::CopyToClient { format }), Some(outputs)) = (&footprint.transfer, &footprint.outputs)
+                else {
+                    return Err(End::Proxy("a COPY began that was not predicted".to_owned()));
+                };
+                let world = running.judged.world.clone();
+                let plan = Plan::for_copy(outputs, &world.classes, &world.catalog, &keys);
+                running.masked = plan.masked_names();
+                running.copy = Some(Box::new(CopyMasker::new(plan, format, limits.message_bytes_max)));
+            }
+            _ => return Err(fault("COPY BOTH belongs to replication")),
+        }
+        self.link.to_client.extend_from_slice(message);
+        Ok(())
+    }
+
+    fn on_copy_row(&mut self, message: &Bytes) -> Result<(), End> {
+        let Some((running, _)) = self.running() else { return Err(fault("COPY data where none is owed")) };
+        let Some(copy) = running.copy.as_mut() else { return Err(fault("COPY data before COPY began")) };
+        let mut masked = BytesMut::new();
+        copy.feed(message.get(5..).unwrap_or_default(), &mut masked).map_err(fault)?;
+        running.rows = copy.rows();
+        running.bytes += masked.len() as u64;
+        if !masked.is_empty() {
+            self.link.to_client.extend_from_slice(&compose::copy_data(&masked));
+        }
+        Ok(())
+    }
+
+    fn on_copy_done(&mut self, message: &Bytes) -> Result<(), End> {
+        let Some((running, _)) = self.running() else { return Err(fault("COPY end where none is owed")) };
+        if let Some(copy) = running.copy.take() {
+            let mut rest = BytesMut::new();
+            copy.finish(&mut rest).map_err(fault)?;
+            if !rest.is_empty() {
+                self.link.to_client.extend_from_slice(&compose::copy_data(&rest));
+            }
+        }
+        self.link.to_client.extend_from_slice(message);
+        Ok(())
+    }
+
+    /// What the client sends during COPY FROM STDIN: data passes; Sync and Flush are ignored by the server (manual, "COPY
+    /// Operations"), so no reply is owed for them.
+    pub(super) fn on_copy_in(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
+        match kind {
+            b'd' | b'H' | b'S' => {}
+            b'c' | b'f' => self.copy_in = false,
+            other => {
+                let shown = char::from(other).escape_default();
+                return Err(End::ClientFault(format!("message type `{shown}` during COPY FROM STDIN")));
+            }
+        }
+        self.link.to_upstream.extend_from_slice(message);
+        Ok(())
+    }
+}
+
+/// Adds bytes to a buffer, without copying if it is empty.
+pub(super) fn append(buffer: &mut BytesMut, bytes: BytesMut) {
+    if buffer.is_empty() {
+        *buffer = bytes;
+    } else {
+        buffer.extend_from_slice(&bytes);
+    }
+}

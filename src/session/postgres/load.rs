@@ -1,0 +1,66 @@
+//! Reads a catalog over an upstream connection of its own: one read-only transaction, then goodbye.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::catalog::Catalog;
+use crate::catalog::load::{Answers, QUERIES, build};
+use crate::config::Upstream;
+use crate::pg::{compose, diagnostics, frame};
+use crate::session::upstream::{self, UpstreamStream};
+
+/// From connect to the last row.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Largest single message of a catalog answer, in bytes.
+const MESSAGE_MAX: usize = 64 * 1024 * 1024;
+
+/// The catalog of `upstream`, or why it cannot be read, in words without secrets.
+///
+/// Cancel safe: the connection is dropped.
+pub async fn catalog(name: &str, upstream: &Upstream) -> Result<Catalog, String> {
+    tokio::time::timeout(LIMIT, read(name, upstream)).await.map_err(|_| "no answer in time".to_owned())?
+}
+
+async fn read(name: &str, upstream: &Upstream) -> Result<Catalog, String> {
+    let connected = upstream::connect(upstream, &[("application_name".to_owned(), "holdpoint catalog".to_owned())])
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut stream = connected.stream;
+    let mut buffer = connected.leftovers;
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL statement_timeout = '20s'";
+    query(&mut stream, &mut buffer, begin).await?;
+    let mut answers = Answers::new();
+    for (question, sql) in QUERIES {
+        answers.insert(question, query(&mut stream, &mut buffer, sql).await?);
+    }
+    let _closed = stream.write_all(&compose::TERMINATE).await;
+    build(name, answers).map_err(|error| error.to_string())
+}
+
+/// Runs one text over the simple protocol. The last result's rows.
+async fn query(stream: &mut UpstreamStream, buffer: &mut BytesMut, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
+    stream.write_all(&compose::query(sql)).await.map_err(|error| error.to_string())?;
+    stream.flush().await.map_err(|error| error.to_string())?;
+    let mut rows = Vec::new();
+    let mut failed = None;
+    loop {
+        let message = match frame::cut(buffer, MESSAGE_MAX).map_err(|error| error.to_string())? {
+            Some(head) => buffer.split_to(head.len).freeze(),
+            None => {
+                let count = stream.read_buf(buffer).await.map_err(|error| error.to_string())?;
+                if count == 0 {
+                    return Err("the upstream closed the connection".to_owned());
+                }
+                continue;
+            }
+        };
+        match message.first() {
+            Some(b'D') => rows.push(compose::row_texts(&message).map_err(|error| error.to_string())?),
+            Some(b'E') => failed = Some(format!("the upstream answered SQLSTATE {}", diagnostics::sqlstate(&message))),
+            Some(b'Z') => return failed.map_or(Ok(rows), Err),
+            _ => {}
+        }
+    }
+}

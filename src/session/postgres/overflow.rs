@@ -1,0 +1,67 @@
+//! A result that would cross its ceiling stops in the middle, upstream unread, until a person says that it may go on.
+
+use crate::pg::refusal;
+use crate::session::link::Interest;
+use crate::session::postgres::hold::{Held, Waited};
+use crate::session::postgres::{End, Session};
+
+/// How long an upstream may take to answer the cancel of a refused result.
+const CANCEL_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl Session {
+    /// Holds the running statement at the row that would cross its ceiling; goes on or ends it.
+    pub(super) async fn hold_in_mid_result(&mut self) -> Result<(), End> {
+        let Some((running, _)) = self.running() else {
+            self.overflow = false;
+            return Ok(());
+        };
+        let judged = running.judged.clone();
+        let rows = running.rows_before + running.rows;
+        let policy = self.mid_result_policy(&judged);
+        let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: Some(rows) };
+        match self.hold(held).await? {
+            Waited::Released(_release, approval) => {
+                self.overflow = false;
+                if let Some((running, _)) = self.running() {
+                    running.ceiling = None;
+                    let earlier = running.approval.replace(approval);
+                    if let Some(earlier) = earlier {
+                        self.finish_approval_early(earlier, rows);
+                    }
+                }
+                Ok(())
+            }
+            Waited::Refused(refused) => {
+                self.tell_refused(&judged, &refused);
+                self.link.to_client.extend_from_slice(&refusal::encode(&refused));
+                if let Some((running, _)) = self.running() {
+                    running.discard = true;
+                }
+                self.overflow = false;
+                self.cancel_result().await
+            }
+        }
+    }
+
+    fn mid_result_policy(&self, judged: &crate::session::judge::Judged) -> crate::policy::ruling::ApprovalPolicy {
+        judged.approval_policy().unwrap_or_else(|| judged.world.rules.ceiling_policy())
+    }
+
+    /// Cancels a refused result upstream and drops what still comes, up to its end.
+    async fn cancel_result(&mut self) -> Result<(), End> {
+        self.cancel.send_upstream();
+        let deadline = tokio::time::Instant::now() + CANCEL_LIMIT;
+        while self.running().is_some_and(|(running, _)| running.discard) {
+            let interest = Interest { client: self.interest().client, upstream: true };
+            let turn = tokio::select! {
+                turn = self.link.turn(interest) => turn,
+                () = tokio::time::sleep_until(deadline) => {
+                    return Err(End::Proxy("a refused result could not be cancelled upstream".to_owned()));
+                }
+            };
+            self.on_turn(&turn)?;
+            self.answers()?;
+        }
+        Ok(())
+    }
+}
