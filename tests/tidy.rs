@@ -89,8 +89,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FOLDER_FILES_MAX: usize = 12;
 const MODULES_MAX: usize = 16;
 const HEADER_LINES_MAX: usize = 6;
-const FORBIDDEN_NAMES: &[&str] =
-    &["common", "ext", "helper", "helpers", "misc", "prelude", "types", "util", "utils", "shared"];
+const FORBIDDEN_NAMES: &[&str] = &["common", "ext", "helper", "helpers", "misc", "prelude", "types", "util", "utils"];
 
 /// A source file as the checks see it.
 struct File {
