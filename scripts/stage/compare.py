@@ -41,6 +41,7 @@ columns:
   - { match: "bench.public.wide_classified.phone", class: pii.phone }
 rules: []
 """
+PLAIN, MASKED = "bulk, nothing masked", "bulk, 2 of 6 masked"
 OLTP = [(mode, clients) for mode in ("simple", "prepared") for clients in (1, 16)]
 
 
@@ -205,9 +206,9 @@ class Figures:
         values = self.measured.get((workload, target, what))
         return statistics.median(values) if values else None
 
-    def ratio(self, workload, target, what, base):
+    def ratio(self, workload, target, what, base, base_workload=None):
         """The median of the ratios within each round."""
-        ours, theirs = self.measured.get((workload, target, what)), self.measured.get((workload, base, what))
+        ours, theirs = self.measured.get((workload, target, what)), self.measured.get((base_workload or workload, base, what))
         if not ours or not theirs or len(ours) != len(theirs) or not all(theirs):
             return None
         return statistics.median(a / b for a, b in zip(ours, theirs))
@@ -222,12 +223,12 @@ def run_rounds(figures, targets, rounds, seconds):
             for target in order:
                 figures.note(f"select {mode} c{clients}", target.name, pgbench(target, mode, clients, seconds))
         for target in order:
-            figures.note("bulk, nothing masked", target.name, bulk(target, "wide"))
+            figures.note(PLAIN, target.name, bulk(target, "wide"))
         for target in order:
             if target.name == "Holdpoint":
-                figures.note("bulk, 2 of 6 masked", target.name, bulk(target, "wide_classified"))
+                figures.note(MASKED, target.name, bulk(target, "wide_classified"))
             else:
-                figures.note("bulk, 2 of 6 masked", target.name, bulk(target, "wide_masked_by_view"))
+                figures.note(MASKED, target.name, bulk(target, "wide_masked_by_view"))
 
 
 def cell(value, form="{:.2f}"):
@@ -252,6 +253,33 @@ def table(figures, targets, workloads, unit_speed, unit_cpu):
     return "\n".join(lines)
 
 
+def goals(figures, targets):
+    """What we aim for, what was measured, and whether it is enough."""
+    direct, relay, pooler, ours = (target.name for target in targets)
+    aims = [
+        *((f"CPU per query, select {mode} c16, of {name}", figures.ratio(f"select {mode} c16", ours, "cpu", base), "at most", most)
+          for mode in ("simple", "prepared") for name, base, most in (("pgbouncer", pooler, 1.00), ("haproxy", relay, 0.85))),
+        ("CPU per GB, nothing masked, of haproxy", figures.ratio(PLAIN, ours, "cpu", relay), "at most", 0.35),
+        ("CPU per GB, nothing masked, of pgbouncer", figures.ratio(PLAIN, ours, "cpu", pooler), "at most", 0.30),
+        ("speed, nothing masked, of direct", figures.ratio(PLAIN, ours, "speed", direct), "at least", 0.98),
+        ("CPU per GB, masked, of haproxy carrying the unmasked rows", figures.ratio(MASKED, ours, "cpu", relay, PLAIN), "at most", 0.75),
+        ("speed, masked, of the masking view read directly", figures.ratio(MASKED, ours, "speed", direct), "at least", 1.40),
+        ("speed, masked, of the unmasked rows read directly", figures.ratio(MASKED, ours, "speed", direct, PLAIN), "at least", 0.90),
+        ("rise of memory during a bulk result, MiB", figures.median(PLAIN, ours, "rise"), "at most", 4.0),
+        ("rise of memory during a masked bulk result, MiB", figures.median(MASKED, ours, "rise"), "at most", 4.0),
+    ]
+    lines = ["| goal | | measured | |", "| --- | --- | --: | --- |"]
+    for what, found, word, limit in aims:
+        if found is None:
+            verdict = "not measured"
+        elif (found <= limit) if word == "at most" else (found >= limit):
+            verdict = "met"
+        else:
+            verdict = f"missed by {abs(found - limit):.2f}"
+        lines.append(f"| {what} | {word} {limit:.2f} | {cell(found)} | {verdict} |")
+    return "\n".join(lines)
+
+
 def processor():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         found = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
@@ -261,10 +289,10 @@ def processor():
 def report(figures, targets, arguments):
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     oltp = [f"select {mode} c{clients}" for mode, clients in OLTP]
-    masked, plain = "bulk, 2 of 6 masked", "bulk, nothing masked"
     memory = "\n".join(
-        f"| {target.name} | {cell(figures.median(plain, target.name, 'peak'), '{:.1f}')} | {cell(figures.median(plain, target.name, 'rise'), '{:.1f}')} |"
+        f"| {target.name} | {cell(figures.median(PLAIN, target.name, 'peak'), '{:.1f}')} | {cell(figures.median(PLAIN, target.name, 'rise'), '{:.1f}')} |"
         for target in targets[1:])
+    aims = f"\n## Against the goals\n\n{goals(figures, targets)}\n" if len(targets) == 4 else ""
     return f"""# Figures
 
 Direct, a plain TCP relay, a pooler and Holdpoint on the same work in one run: `scripts/compare --rounds {arguments.rounds} --seconds {arguments.seconds}`
@@ -280,12 +308,12 @@ pgbouncer has one. {os.cpu_count()} cores ({processor()}), Linux {platform.relea
 
 With masks, the peers carry a view that masks the same two columns inside the database; Holdpoint masks them itself.
 
-{table(figures, targets, [plain, masked], "MB/s", "proxy CPU, s per GB")}
+{table(figures, targets, [PLAIN, MASKED], "MB/s", "proxy CPU, s per GB")}
 
 | target | peak memory during the result, MiB | risen by, MiB |
 | --- | --: | --: |
 {memory}
-"""
+{aims}"""
 
 
 def main():

@@ -18,8 +18,10 @@ PEOPLE = {"dana@example.com": ["approvers", "dba", "data-stewards"], "mia@exampl
 class Stage:
     """Everything the demo runs, and its end."""
 
-    def __init__(self, keep):
-        self.keep = keep
+    SCOPES = ("approvals:read", "approvals:decide", "audit:read")
+
+    def __init__(self, keep, scopes=SCOPES):
+        self.keep, self.scopes = keep, scopes
         self.directory = tempfile.mkdtemp(prefix="holdpoint-demo-")
         # The database's account has to get in; what is secret inside is closed by itself.
         os.chmod(self.directory, 0o755)
@@ -39,8 +41,7 @@ class Stage:
             self.directory, self.cluster, {"shop": ("shop", "shop_app", self.upstream_password)}, PEOPLE,
             os.path.join(ROOT, "rules"), ports=ports)
         self.dsn = self.holdpoint.add_agent("reporting-bot", "mia@example.com", ["shop"])
-        scopes = ("approvals:read", "approvals:decide", "audit:read")
-        self.tokens = {person: self.holdpoint.add_token(person, *scopes) for person in PEOPLE}
+        self.tokens = {person: self.holdpoint.add_token(person, *self.scopes) for person in PEOPLE}
         self.holdpoint.start()
         return self
 
@@ -83,7 +84,7 @@ The agent is reporting-bot (owner mia@example.com); the approver is dana@example
      psql '{values['DSN']}' -c 'SELECT id, email FROM customers'
 
   3. as the approver, in another terminal: see what is asked, and let it run
-     export HOLDPOINT_URL={values['HOLDPOINT_URL']} HOLDPOINT_TOKEN={values['HOLDPOINT_TOKEN']}; h={values['HOLDPOINT_BIN']}; $h approvals list; $h approvals approve "$($h approvals list --output json | python3 -c 'import json, sys; print(json.load(sys.stdin)["approvals"][0]["id"])')"
+     export HOLDPOINT_URL={values['HOLDPOINT_URL']} HOLDPOINT_TOKEN={values['HOLDPOINT_TOKEN']}; h={values['HOLDPOINT_BIN']}; $h approvals list; $h approvals approve $($h approvals list | grep -o 'apr_[0-9A-Z]*' | head -n 1)
 
 Ctrl-C ends it and removes everything.""", flush=True)
 
