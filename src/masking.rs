@@ -6,6 +6,7 @@
 
 pub mod cell;
 pub mod column;
+pub mod copy;
 pub mod diagnostics;
 pub mod keys;
 mod kind;
