@@ -6,6 +6,8 @@
 
 pub mod cell;
 pub mod column;
+pub mod copy;
+pub mod diagnostics;
 pub mod keys;
 mod kind;
 mod mask;
