@@ -1,1 +1,9 @@
-//! The composition root: builds store, rules, gate, listeners and API out of a configuration, and takes them down again.
+//! (being written)
+
+/// Runs the proxy until it is told to stop.
+///
+/// # Errors
+/// Something it needs cannot be had.
+pub async fn run(_config: crate::config::Config) -> anyhow::Result<()> {
+    anyhow::bail!("not yet")
+}

@@ -1,1 +1,111 @@
-//! (being written)
+//! The command line. Data goes to stdout, talk to stderr; exit codes are in [`exit`].
+
+pub mod agents;
+pub mod approvals;
+pub mod check;
+pub mod client;
+pub mod exit;
+pub mod offline;
+pub mod print;
+pub mod schema;
+pub mod tokens;
+pub mod visible;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::exit::{Exit, Failure};
+
+/// Holds risky SQL until a person approves, and masks classified columns on their way back.
+#[derive(Debug, Parser)]
+#[command(name = "holdpoint", version, about, propagate_version = true)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The configuration.
+    #[arg(long, global = true, env = "HOLDPOINT_CONFIG", default_value = "holdpoint.yaml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// The API; by default where the configuration says it listens.
+    #[arg(long, global = true, env = "HOLDPOINT_URL", value_name = "URL")]
+    pub url: Option<String>,
+    /// File with the API token; else the environment variable HOLDPOINT_TOKEN.
+    #[arg(long, global = true, env = "HOLDPOINT_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// PEM file with a CA to trust for the API's certificate, beside the system's.
+    #[arg(long, global = true, env = "HOLDPOINT_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// How to print data.
+    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// How to print data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document per line and item.
+    Jsonl,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the proxy.
+    Serve,
+    /// Read configuration and rules, print what is in force, try every upstream.
+    Check,
+    /// Make, list and switch off agents.
+    #[command(subcommand)]
+    Agents(agents::AgentsCommand),
+    /// Make, list and revoke API tokens.
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// Look at what waits, and decide.
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
+    /// Print a JSON Schema for editors.
+    Schema(schema::SchemaArgs),
+    /// Ask a running Holdpoint whether it is well; for container health checks.
+    Healthcheck {
+        /// Ask whether it is ready for work, not only whether it is alive.
+        #[arg(long)]
+        ready: bool,
+    },
+}
+
+/// Runs one command. Everything it has to say is printed; the exit code comes back.
+pub async fn run(cli: Cli) -> Exit {
+    let global = &cli.global;
+    let done = match cli.command {
+        Command::Serve => serve(global).await,
+        Command::Check => check::run(global).await,
+        Command::Agents(command) => agents::run(global, command).await,
+        Command::Tokens(command) => tokens::run(global, command).await,
+        Command::Approvals(command) => approvals::run(global, command).await,
+        Command::Schema(args) => schema::run(&args),
+        Command::Healthcheck { ready } => client::healthcheck(global, ready).await,
+    };
+    done.unwrap_or_else(|failure| {
+        print::talk(&failure.to_string());
+        failure.exit()
+    })
+}
+
+async fn serve(global: &Global) -> Result<Exit, Failure> {
+    let config = offline::config(global)?;
+    crate::app::run(config).await.map_err(|error| Failure::Unreachable(format!("{error:#}")))?;
+    Ok(Exit::Ok)
+}

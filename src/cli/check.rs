@@ -1,0 +1,133 @@
+//! `holdpoint check`: reads everything, prints what is in force (secrets starred), tries every upstream. Changes nothing.
+
+use std::time::Duration;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::visible::line;
+use crate::cli::{Global, offline, print};
+use crate::config::{ClientTls, Config, Upstream};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs every check, prints `ok` or what is wrong for each.
+///
+/// # Errors
+/// The configuration is wrong; stdout fails.
+pub async fn run(global: &Global) -> Result<Exit, Failure> {
+    let config = offline::config(global)?;
+    let mut report = Report::default();
+    for (name, value) in effective(&config) {
+        print::data(&format!("{name:<28} {value}"))?;
+    }
+    print::data("")?;
+    for (what, file) in files(&config) {
+        report.say(&what, std::fs::File::open(file).map(|_| ()).map_err(|error| error.to_string()))?;
+    }
+    report.say(&format!("store {}", config.store.display()), usable(&config.store))?;
+    for (name, upstream) in &config.databases {
+        report.say(&format!("upstream {name}"), reach(upstream).await)?;
+    }
+    Ok(if report.wrong == 0 { Exit::Ok } else { Exit::Finding })
+}
+
+#[derive(Default)]
+struct Report {
+    wrong: usize,
+}
+
+impl Report {
+    fn say(&mut self, what: &str, found: Result<(), String>) -> Result<(), Failure> {
+        if found.is_err() {
+            self.wrong += 1;
+        }
+        let found = found.map_or_else(|why| format!("WRONG: {}", line(&why)), |()| "ok".to_owned());
+        print::data(&format!("{what:<28} {found}"))
+    }
+}
+
+/// The settings in force, by name. `Secret` prints stars by itself.
+fn effective(config: &Config) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("postgres.listen".to_owned(), config.postgres.listen.to_string()),
+        ("postgres.tls".to_owned(), tls_word(&config.postgres.tls).to_owned()),
+        ("api.listen".to_owned(), config.api.listen.to_string()),
+        ("api.public_url".to_owned(), config.api.public_url.clone()),
+        ("api.tls".to_owned(), if config.api.tls.is_some() { "on" } else { "off" }.to_owned()),
+        ("store".to_owned(), config.store.display().to_string()),
+        ("rules".to_owned(), config.rules.as_ref().map_or("built-in baseline".into(), |dir| dir.display().to_string())),
+        ("hold".to_owned(), format!("{:?}", config.hold)),
+        ("limits".to_owned(), format!("{:?}", config.limits)),
+        ("audit".to_owned(), format!("{:?}", config.audit)),
+    ];
+    for (name, upstream) in &config.databases {
+        let password = upstream.password.as_ref().map_or("none".to_owned(), ToString::to_string);
+        let place = format!(
+            "{}@{}:{}/{} password {password} sslmode {:?} at most {}",
+            upstream.user, upstream.host, upstream.port, upstream.database, upstream.ssl_mode, upstream.connections_max
+        );
+        all.push((format!("databases.{name}"), place));
+    }
+    for person in &config.people {
+        all.push((format!("people.{}", person.name), person.groups.join(", ")));
+    }
+    all
+}
+
+fn tls_word(tls: &ClientTls) -> &'static str {
+    match tls {
+        ClientTls::Off => "off",
+        ClientTls::Optional(_) => "optional",
+        ClientTls::Required(_) => "required",
+    }
+}
+
+fn files(config: &Config) -> Vec<(String, &std::path::Path)> {
+    let mut files = Vec::new();
+    if let ClientTls::Optional(certificate) | ClientTls::Required(certificate) = &config.postgres.tls {
+        files.push(("postgres.tls chain".to_owned(), certificate.chain.as_path()));
+        files.push(("postgres.tls key".to_owned(), certificate.key.as_path()));
+    }
+    if let Some(certificate) = &config.api.tls {
+        files.push(("api.tls chain".to_owned(), certificate.chain.as_path()));
+        files.push(("api.tls key".to_owned(), certificate.key.as_path()));
+    }
+    for (name, upstream) in &config.databases {
+        files.extend(upstream.ca.as_deref().map(|file| (format!("databases.{name}.ca"), file)));
+        if let Some(certificate) = &upstream.client_certificate {
+            files.push((format!("databases.{name} certificate"), certificate.chain.as_path()));
+            files.push((format!("databases.{name} key"), certificate.key.as_path()));
+        }
+    }
+    files
+}
+
+/// The directory exists, or its parent does and it can be made.
+fn usable(store: &std::path::Path) -> Result<(), String> {
+    let dir = if store.exists() {
+        store
+    } else {
+        store.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(".".as_ref())
+    };
+    match std::fs::metadata(dir) {
+        Ok(found) if found.is_dir() && !found.permissions().readonly() => Ok(()),
+        Ok(_) => Err(format!("{} is not a directory that can be written", dir.display())),
+        Err(error) => Err(format!("{}: {error}", dir.display())),
+    }
+}
+
+/// Connects and says nothing; that somebody listens is all this asks.
+async fn reach(upstream: &Upstream) -> Result<(), String> {
+    let connect = async {
+        if upstream.host.starts_with('/') {
+            let socket = format!("{}/.s.PGSQL.{}", upstream.host, upstream.port);
+            tokio::net::UnixStream::connect(socket).await.map(|_| ())
+        } else {
+            tokio::net::TcpStream::connect((upstream.host.as_str(), upstream.port)).await.map(|_| ())
+        }
+    };
+    match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("{}:{}: {error}", upstream.host, upstream.port)),
+        Err(_) => Err(format!("{}:{} does not answer within 5 s", upstream.host, upstream.port)),
+    }
+}

@@ -1,0 +1,123 @@
+//! Working on the store itself, on the machine that owns its directory, while no Holdpoint runs on it. This is how the
+//! first token is made. While one runs, RocksDB's lock keeps everybody else out, and the API is the way.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::api::doors::{AgentStore, Audit, TokenStore};
+use crate::audit::event::Event;
+use crate::cli::Global;
+use crate::cli::client::Client;
+use crate::cli::exit::Failure;
+use crate::cli::visible::line;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::identity::agent::Agent;
+use crate::identity::ids::{AgentName, PersonName};
+
+/// How agents and tokens are reached.
+pub enum Way {
+    /// A running Holdpoint.
+    Api(Client),
+    /// The store, opened here.
+    Store(Box<Store>),
+}
+
+/// The parts of an opened store that the command line changes.
+pub struct Store {
+    /// Agents.
+    pub agents: Arc<dyn AgentStore>,
+    /// Tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The configuration the store belongs to.
+    pub config: Config,
+    /// Who is at the keyboard: the login name. It becomes the issuer, and an issuer does not approve.
+    pub operator: PersonName,
+    audit: Arc<dyn Audit>,
+}
+
+/// The API if it answers, else the store.
+///
+/// # Errors
+/// The API answers but no token was given; or neither API nor store can be reached.
+pub async fn way(global: &Global) -> Result<Way, Failure> {
+    let client = Client::new(global)?;
+    if client.answers().await {
+        return if client.has_token() {
+            Ok(Way::Api(client))
+        } else {
+            Err(Failure::Usage("Holdpoint is running: set HOLDPOINT_TOKEN or --token-file to a token with the scope `admin`, or stop it first".into()))
+        };
+    }
+    if global.url.is_some() {
+        return Err(Failure::Unreachable("the API does not answer at that --url".into()));
+    }
+    Store::open(config(global)?).map(|store| Way::Store(Box::new(store)))
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// It is not there or not right.
+pub fn config(global: &Global) -> Result<Config, Failure> {
+    load(&global.config).map_err(|error| Failure::Usage(format!("{}: {error}", global.config.display())))
+}
+
+fn load(_path: &Path) -> Result<Config, String> {
+    Err("not yet".into())
+}
+
+/// A failing store, in words.
+pub fn trouble(error: impl std::fmt::Display) -> Failure {
+    Failure::Unreachable(format!("the store failed: {error}"))
+}
+
+impl Store {
+    fn open(_config: Config) -> Result<Self, Failure> {
+        Err(Failure::Unreachable("not yet".into()))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        crate::clock::Timestamp::from_millis(0)
+    }
+
+    /// Is this person in the configuration? A mistyped owner would not be kept from approving.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn must_know(&self, person: &str) -> Result<(), Failure> {
+        if self.config.people.iter().any(|known| known.name.0 == person) {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!("`people:` in the configuration has no {}", line(person))))
+    }
+
+    /// The agent of this name.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub fn agent(&self, name: &str) -> Result<Agent, Failure> {
+        let found = self.agents.get(&AgentName(name.to_owned())).map_err(trouble)?;
+        found.ok_or_else(|| Failure::Usage(format!("there is no agent {}", line(name))))
+    }
+
+    /// Records a change, durably, before it is made.
+    ///
+    /// # Errors
+    /// The audit log does not take it: the caller must not go on.
+    pub async fn record(&self, what: String) -> Result<(), Failure> {
+        let event = Event::IdentityChanged { by: self.operator.clone(), what };
+        self.audit
+            .append(event)
+            .await
+            .map(|_| ())
+            .map_err(|error| Failure::Unreachable(format!("the audit log failed: {error}")))
+    }
+}
+
+/// The login name; under `sudo` that of the person who called it.
+fn operator() -> PersonName {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    PersonName(named.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "operator".to_owned()))
+}
