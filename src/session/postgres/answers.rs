@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::masking::copy::CopyMasker;
-use crate::masking::plan::{Plan, plan};
+use crate::masking::copy::{self, CopyMasker};
+use crate::masking::plan::plan;
 use crate::pg::diagnostics;
 use crate::pg::{compose, frame};
 use crate::pg::ledger::Owed;
@@ -328,9 +328,11 @@ impl Session {
                     return Err(End::Proxy("a COPY began that was not predicted".to_owned()));
                 };
                 let world = running.judged.world.clone();
-                let plan = Plan::for_copy(outputs, &world.classes, &world.catalog, &keys);
-                running.masked = plan.masked_names();
-                running.copy = Some(Box::new(CopyMasker::new(plan, format, limits.message_bytes_max)));
+                let columns = copy::columns(outputs, format, &world.catalog);
+                let planned = plan(Some(outputs), &columns, &world.classes, &world.catalog, &keys).plan;
+                running.masked = planned.masked_names();
+                let masker = CopyMasker::new(Arc::new(planned), format, limits.message_bytes_max).map_err(fault)?;
+                running.copy = Some(Box::new(masker));
             }
             _ => return Err(fault("COPY BOTH belongs to replication")),
         }
@@ -340,10 +342,10 @@ impl Session {
 
     fn on_copy_row(&mut self, message: &Bytes) -> Result<(), End> {
         let Some((running, _)) = self.running() else { return Err(fault("COPY data where none is owed")) };
-        let Some(copy) = running.copy.as_mut() else { return Err(fault("COPY data before COPY began")) };
+        let Some(masker) = running.copy.as_mut() else { return Err(fault("COPY data before COPY began")) };
         let mut masked = BytesMut::new();
-        copy.feed(message.get(5..).unwrap_or_default(), &mut masked).map_err(fault)?;
-        running.rows = copy.rows();
+        masker.feed(message.get(5..).unwrap_or_default(), &mut masked).map_err(fault)?;
+        running.rows = masker.rows();
         running.bytes += masked.len() as u64;
         if !masked.is_empty() {
             self.link.to_client.extend_from_slice(&compose::copy_data(&masked));
@@ -353,12 +355,8 @@ impl Session {
 
     fn on_copy_done(&mut self, message: &Bytes) -> Result<(), End> {
         let Some((running, _)) = self.running() else { return Err(fault("COPY end where none is owed")) };
-        if let Some(copy) = running.copy.take() {
-            let mut rest = BytesMut::new();
-            copy.finish(&mut rest).map_err(fault)?;
-            if !rest.is_empty() {
-                self.link.to_client.extend_from_slice(&compose::copy_data(&rest));
-            }
+        if let Some(masker) = running.copy.take() {
+            masker.finish().map_err(fault)?;
         }
         self.link.to_client.extend_from_slice(message);
         Ok(())

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::gate::approval::{Request, Requester, ShownStatement, Target};
-use crate::policy::words;
+use crate::policy::judge::words;
 use crate::session::judge::{Judged, Judgement};
 use crate::session::postgres::Session;
 use crate::session::postgres::hold::Held;
@@ -67,7 +67,7 @@ fn shown(judged: &Judged, one: &Judgement, parameters: &[(u32, Option<Bytes>, i1
         summary: words::summary(footprint, &world.catalog, &world.classes, rows),
         actions: one.ruling.actions.clone(),
         objects: footprint.relations.iter().map(|used| used.name.to_string()).collect(),
-        lineage: words::lineage(footprint, &world.catalog, &world.classes),
+        lineage: words::lineage_words(footprint, &world.catalog, &world.classes),
         parameters: parameters.iter().take(PARAMETERS_MAX).map(|parameter| shown_parameter(parameter, withhold)).collect(),
         row_estimate: rows.or(one.evidence.estimated_changed),
     }
