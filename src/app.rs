@@ -1,9 +1,230 @@
-//! (being written)
+//! The composition root: builds store, rules, gate, listeners and API out of a configuration, and takes them down again.
 
-/// Runs the proxy until it is told to stop.
+mod reload;
+mod rulebook;
+mod signals;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::state::{ApiState, Check};
+use crate::audit::checkpoint::NoteSigner;
+use crate::audit::event::Event;
+use crate::audit::log::{AuditLog, LogOptions};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::gate::desk::{Desk, DeskLimits};
+use crate::identity::agent::Agent;
+use crate::identity::ids::AgentName;
+use crate::identity::store::{AgentStore, KeyName, KeyStore};
+use crate::masking::plan::Keys;
+use crate::session::keeper::Keeper;
+use crate::session::login::Established;
+use crate::session::postgres::Session;
+use crate::session::services::Services;
+use crate::session::shared::{AgentDirectory, RefusalSink, Shared};
+use crate::store::rocks::RocksStore;
+
+/// The system's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+struct Directory(Arc<RocksStore>);
+
+impl AgentDirectory for Directory {
+    fn agent(&self, name: &str) -> Option<Agent> {
+        match self.0.agent(&AgentName(name.to_owned())) {
+            Ok(agent) => agent,
+            Err(error) => {
+                // FAIL CLOSED: an agent that cannot be read cannot log in.
+                tracing::error!(%error, "agents cannot be read");
+                None
+            }
+        }
+    }
+}
+
+struct Refusals(Arc<AuditLog>);
+
+impl RefusalSink for Refusals {
+    fn refused(&self, event: Event) {
+        // A flood of refused logins may fill the queue: the log counts what it drops.
+        let _counted = self.0.record(event);
+    }
+}
+
+/// Everything that runs.
+struct Running {
+    services: Arc<Services>,
+    shared: Arc<Shared>,
+    api: ApiState,
+    rules: Arc<rulebook::Rulebook>,
+    draining: CancellationToken,
+}
+
+/// Runs the proxy until it is told to stop. `file` is read again at SIGHUP.
 ///
 /// # Errors
-/// Something it needs cannot be had.
-pub async fn run(_config: crate::config::Config) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+/// Something it needs cannot be had: the store, the rules, a port.
+pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    let metrics = crate::meters::install().context("metrics cannot be set up")?;
+    let postgres = TcpListener::bind(config.postgres.listen)
+        .await
+        .with_context(|| format!("cannot listen for PostgreSQL clients on {}", config.postgres.listen))?;
+    let api_listener = TcpListener::bind(config.api.listen)
+        .await
+        .with_context(|| format!("cannot listen for the API on {}", config.api.listen))?;
+    let running = build(config.clone(), metrics).await?;
+    let ended = CancellationToken::new();
+    let mut background = tokio::task::JoinSet::new();
+    for keeper in running.services.keepers.values() {
+        background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
+    }
+    background.spawn(signals::watch(running.rules.clone(), file, running.draining.clone()));
+    let desk_task = tokio::spawn(running.services.desk.clone().run(ended.clone()));
+    let router = crate::api::router(running.api.clone());
+    let api_tls = reload::api_tls(&config)?;
+    let api = tokio::spawn(crate::api::serve::serve(api_listener, api_tls, router, ended.clone()));
+    tracing::info!(postgres = %config.postgres.listen, api = %config.api.listen, "holdpoint serves");
+    let services = running.services.clone();
+    let on_established = move |established: Established| serve_one(services.clone(), established);
+    crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established).await;
+    // Sessions are over: nothing new can be asked. The API goes last, so that people see how it ended.
+    ended.cancel();
+    let _api_ended = api.await;
+    let _desk_ended = desk_task.await;
+    background.shutdown().await;
+    running.services.audit.close().await;
+    tracing::info!("holdpoint stopped");
+    Ok(())
+}
+
+async fn serve_one(services: Arc<Services>, established: Established) {
+    let Some(keeper) = services.keepers.get(&established.database).cloned() else { return };
+    let opened = Event::SessionOpened {
+        session: established.session,
+        agent: established.agent.name.clone(),
+        client_addr: established.peer.to_string(),
+        database: established.database.clone(),
+        tls: established.tls.clone(),
+        application_name: established.application_name.clone(),
+    };
+    let _counted = services.audit.record(opened);
+    metrics::gauge!(crate::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").increment(1.0);
+    let session = Session::new(established, services, keeper);
+    let _end = session.run().await;
+    metrics::gauge!(crate::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").decrement(1.0);
+}
+
+async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::PrometheusHandle) -> anyhow::Result<Running> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Arc::new(RocksStore::open(&config.store).with_context(|| format!("store {}", config.store.display()))?);
+    let audit = open_audit(&config, &store, &clock).await?;
+    let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
+    let draining = CancellationToken::new();
+    let desk = open_desk(&config, &store, &audit, &clock).await?;
+    let refusals = Arc::new(Refusals(audit.clone()));
+    let probe_key = *fresh_or_stored(&store, KeyName::LoginProbe).await?;
+    let shared = Shared::new(config.clone(), Arc::new(Directory(store.clone())), refusals, probe_key)?;
+    let keepers: BTreeMap<String, Arc<Keeper>> = config
+        .databases
+        .keys()
+        .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current()))))
+        .collect();
+    rules.know(keepers.clone(), shared.clone(), store.clone());
+    let mask_keys = Arc::new(Keys::new(*fresh_or_stored(&store, KeyName::Masking).await?));
+    let services = Arc::new(Services {
+        config: config.clone(),
+        desk: desk.clone(),
+        audit: audit.clone(),
+        keepers,
+        mask_keys,
+        clock: clock.clone(),
+        draining: draining.clone(),
+    });
+    let api = ApiState {
+        desk,
+        agents: store.clone(),
+        tokens: store.clone(),
+        audit,
+        people: Arc::new(ArcSwap::from_pointee(config.people.clone())),
+        databases: Arc::new(config.databases.keys().cloned().collect::<BTreeSet<_>>()),
+        rules: rules.clone(),
+        checks: Arc::new(checks(&services, &rules)),
+        clock,
+        metrics: Some(metrics),
+        draining: draining.clone(),
+        public_url: Arc::from(config.api.public_url.as_str()),
+        identity_writes: Arc::default(),
+        answers: Arc::default(),
+    };
+    Ok(Running { services, shared, api, rules, draining })
+}
+
+async fn fresh_or_stored(store: &RocksStore, name: KeyName) -> anyhow::Result<crate::identity::store::Key> {
+    let fresh = zeroize::Zeroizing::new(rand::random::<[u8; 32]>());
+    store.key_or_insert(name, fresh).await.context("keys cannot be kept")
+}
+
+async fn open_audit(config: &Config, store: &Arc<RocksStore>, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<AuditLog>> {
+    let seed = fresh_or_stored(store, KeyName::AuditSigning).await?;
+    let options = LogOptions {
+        sync_every: config.audit.sync_every,
+        checkpoint_every: config.audit.checkpoint_every,
+        checkpoint_file: config.audit.checkpoint_file.clone(),
+        ..LogOptions::default()
+    };
+    let signer = NoteSigner::new("holdpoint", &seed);
+    AuditLog::start(store.clone(), signer, clock.clone(), options).await.context("the audit log cannot be opened")
+}
+
+async fn open_desk(
+    config: &Config,
+    store: &Arc<RocksStore>,
+    audit: &Arc<AuditLog>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<Desk>> {
+    let limits = DeskLimits {
+        waiting_max: config.hold.waiting_max,
+        waiting_max_per_agent: config.hold.waiting_max_per_agent,
+        ..DeskLimits::default()
+    };
+    Desk::start(store.clone(), audit.clone(), clock.clone(), limits).await.context("approvals cannot be read")
+}
+
+/// What `/readyz` asks.
+fn checks(services: &Arc<Services>, rules: &Arc<rulebook::Rulebook>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let audit = services.audit.clone();
+    checks.push(Check::new("audit", move || {
+        let healthy = audit.healthy();
+        async move { if healthy { Ok(()) } else { Err("the audit log cannot be written".to_owned()) } }.boxed()
+    }));
+    let rules = rules.clone();
+    checks.push(Check::new("rules", move || {
+        let version = rules.current().load().version().to_owned();
+        async move { if version.is_empty() { Err("no rules are loaded".to_owned()) } else { Ok(()) } }.boxed()
+    }));
+    for (name, keeper) in &services.keepers {
+        let keeper = keeper.clone();
+        checks.push(Check::new(format!("upstream {name}"), move || {
+            let keeper = keeper.clone();
+            async move { keeper.world().await.map(|_| ()).map_err(|error| error.to_string()) }.boxed()
+        }));
+    }
+    checks
 }

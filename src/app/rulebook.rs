@@ -1,0 +1,200 @@
+//! The rules in force: loading, reloading all or nothing, and answering what they would say.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::api::state::{Explain, RulesDoor};
+use crate::audit::event::Event;
+use crate::audit::log::AuditLog;
+use crate::config::Config;
+use crate::identity::ids::{AgentName, PersonName};
+use crate::identity::store::AgentStore;
+use crate::policy::judge::Subject;
+use crate::policy::rules::RuleSet;
+use crate::session::keeper::Keeper;
+use crate::session::shared::Shared;
+use crate::statement::read::{Known, read};
+use crate::statement::scope::Scope;
+use crate::store::rocks::RocksStore;
+
+/// What is known only once the rest of the process is built.
+struct Surroundings {
+    keepers: BTreeMap<String, Arc<Keeper>>,
+    shared: Arc<Shared>,
+    agents: Arc<RocksStore>,
+}
+
+/// The rules in force, where they come from, and whom to tell of changes.
+pub struct Rulebook {
+    current: Arc<ArcSwap<RuleSet>>,
+    config: ArcSwap<Config>,
+    audit: Arc<AuditLog>,
+    surroundings: OnceLock<Surroundings>,
+}
+
+/// Reads the `*.yaml` files of a directory in order of name.
+///
+/// # Errors
+/// The directory or a file cannot be read.
+pub fn read_files(directory: &Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if yaml && path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, std::fs::read_to_string(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The rules that a configuration names, or the shipped baseline.
+///
+/// # Errors
+/// What is wrong, with file, line, key, cause and fix.
+pub fn load(config: &Config) -> Result<RuleSet, String> {
+    let times = crate::policy::rules::Times {
+        hold: config.hold.hold,
+        expires: config.hold.expires,
+        use_within: config.hold.use_within,
+    };
+    let Some(directory) = &config.rules else { return Ok(RuleSet::baseline().with_times(times)) };
+    let files = read_files(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    if files.is_empty() {
+        return Err(format!("{}: no *.yaml file; leave `rules` out to use the shipped baseline", directory.display()));
+    }
+    let loaded = RuleSet::load_dir(&files).map_err(|errors| {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(loaded.with_times(times))
+}
+
+impl Rulebook {
+    /// Loads the rules for the first time.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load(config: &Arc<Config>, audit: Arc<AuditLog>) -> anyhow::Result<Self> {
+        let rules = load(config).map_err(|why| anyhow::anyhow!("rules: {why}"))?;
+        let loaded = Event::RulesLoaded { version: rules.version().to_owned(), by: "start".to_owned() };
+        let _counted = audit.record(loaded);
+        Ok(Self {
+            current: Arc::new(ArcSwap::from_pointee(rules)),
+            config: ArcSwap::new(config.clone()),
+            audit,
+            surroundings: OnceLock::new(),
+        })
+    }
+
+    /// Takes what the rest of the process has built.
+    pub fn know(&self, keepers: BTreeMap<String, Arc<Keeper>>, shared: Arc<Shared>, agents: Arc<RocksStore>) {
+        let _once = self.surroundings.set(Surroundings { keepers, shared, agents });
+    }
+
+    /// The rules in force, replaced as a whole.
+    pub fn current(&self) -> Arc<ArcSwap<RuleSet>> {
+        self.current.clone()
+    }
+
+    /// Reads configuration and rules again. Certificates and upstream settings apply to connections to come; the rest of the
+    /// configuration keeps its first values.
+    ///
+    /// # Errors
+    /// What is wrong; everything old stays.
+    pub async fn reload_all(&self, file: &Path, by: PersonName) -> Result<String, String> {
+        let config = Arc::new(crate::cli::offline::read_config(file).map_err(|error| error.to_string())?);
+        let version = self.reload_from(&config, &by).await?;
+        if let Some(surroundings) = self.surroundings.get() {
+            surroundings.shared.reload(config.clone()).map_err(|error| error.to_string())?;
+        }
+        self.config.store(config);
+        Ok(version)
+    }
+
+    async fn reload_from(&self, config: &Config, by: &PersonName) -> Result<String, String> {
+        match load(config) {
+            Ok(rules) => {
+                let version = rules.version().to_owned();
+                let event = Event::RulesLoaded { version: version.clone(), by: by.to_string() };
+                self.audit.record_durable(event).await.map_err(|error| error.to_string())?;
+                self.current.store(Arc::new(rules));
+                Ok(version)
+            }
+            Err(why) => {
+                let _counted = self.audit.record(Event::RulesRejected { why: why.clone() });
+                Err(why)
+            }
+        }
+    }
+
+    async fn answer(self_: Answerer, question: Explain) -> Result<Value, String> {
+        let keeper = self_.keeper.ok_or_else(|| format!("database `{}` is not configured", question.database))?;
+        let world = keeper.world().await.map_err(|error| error.to_string())?;
+        let batch = read(&question.sql, &Scope::default(), &world.catalog, &Known::default());
+        let name = AgentName(question.agent.clone());
+        let subject = Subject { agent: &name, groups: &self_.groups, database: &question.database, has_reason: true };
+        let statements: Vec<Value> = batch
+            .statements
+            .iter()
+            .map(|one| {
+                let words = world.rules.explain(&subject, &one.footprint, &world.classes, &world.catalog, Default::default());
+                json!({ "effect": words.ruling.effect, "actions": words.ruling.actions, "text": words.to_string() })
+            })
+            .collect();
+        Ok(json!({ "rules_version": world.rules.version(), "statements": statements }))
+    }
+}
+
+struct Answerer {
+    keeper: Option<Arc<Keeper>>,
+    groups: Vec<String>,
+}
+
+impl RulesDoor for Rulebook {
+    fn describe(&self) -> Value {
+        let rules = self.current.load();
+        let listed: Vec<Value> = rules
+            .rules()
+            .iter()
+            .map(|rule| json!({ "id": rule.id, "then": rule.then, "message": rule.message }))
+            .collect();
+        json!({ "version": rules.version(), "rules": listed })
+    }
+
+    fn reload(&self, by: PersonName) -> BoxFuture<'static, Result<String, String>> {
+        let outcome = load(&self.config.load());
+        let (audit, current) = (self.audit.clone(), self.current.clone());
+        Box::pin(async move {
+            match outcome {
+                Ok(rules) => {
+                    let version = rules.version().to_owned();
+                    let event = Event::RulesLoaded { version: version.clone(), by: by.to_string() };
+                    audit.record_durable(event).await.map_err(|error| error.to_string())?;
+                    current.store(Arc::new(rules));
+                    Ok(version)
+                }
+                Err(why) => {
+                    let _counted = audit.record(Event::RulesRejected { why: why.clone() });
+                    Err(why)
+                }
+            }
+        })
+    }
+
+    fn explain(&self, question: Explain) -> BoxFuture<'static, Result<Value, String>> {
+        let surroundings = self.surroundings.get();
+        let groups = surroundings
+            .and_then(|around| around.agents.agent(&AgentName(question.agent.clone())).ok().flatten())
+            .map(|agent| agent.groups)
+            .unwrap_or_default();
+        let keeper = surroundings.and_then(|around| around.keepers.get(&question.database).cloned());
+        Box::pin(Self::answer(Answerer { keeper, groups }, question))
+    }
+}
