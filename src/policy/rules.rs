@@ -173,6 +173,11 @@ pub struct Case {
     pub origin: Origin,
 }
 
+/// The JSON Schema of a rules file, pretty-printed, with a final newline.
+pub fn schema() -> String {
+    format!("{:#}\n", crate::policy::yaml::schema::of::<file::RulesFile>())
+}
+
 impl RuleSet {
     /// Hex SHA-256 over the sorted contents of the files.
     pub fn version(&self) -> &str {

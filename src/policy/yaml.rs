@@ -116,23 +116,28 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     ranked.filter(|(away, _)| *away <= allowed).min_by_key(|(away, _)| *away).map(|(_, word)| word)
 }
 
-/// Edit distance in characters (insert, delete, replace), by the row method of Wagner and Fischer.
+/// Edit distance in characters: insert, delete, replace, swap neighbours (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut above: Vec<usize> = (0..=right.len()).collect();
+    let mut two_above: Vec<usize> = Vec::new();
+    let mut last = None;
     for (index, from) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        let mut next = vec![before];
-        for (above, to) in row.iter().skip(1).zip(&right) {
-            let cell = (diagonal + usize::from(from != *to)).min(before + 1).min(above + 1);
-            diagonal = *above;
-            before = cell;
-            next.push(cell);
+        let mut row = vec![index + 1];
+        for (column, to) in right.iter().enumerate() {
+            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
+            let replaced = at(&above, column) + usize::from(from != *to);
+            let mut cell = replaced.min(at(&row, column) + 1).min(at(&above, column + 1) + 1);
+            let before = column.checked_sub(1).and_then(|column| right.get(column));
+            if last == Some(*to) && before == Some(&from) {
+                cell = cell.min(at(&two_above, column - 1) + 1);
+            }
+            row.push(cell);
         }
-        row = next;
+        two_above = std::mem::replace(&mut above, row);
+        last = Some(from);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -142,6 +147,7 @@ mod tests {
     #[test]
     fn nearest_word_is_found_for_a_slip_of_the_finger_only() {
         assert_eq!(nearest("clases", ["classes", "columns"]), Some("classes"));
+        assert_eq!(nearest("hots", ["host", "port"]), Some("host"));
         assert_eq!(nearest("alow", ["allow", "hold", "deny"]), Some("allow"));
         assert_eq!(nearest("zebra", ["classes", "columns"]), None);
     }
