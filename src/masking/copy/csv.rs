@@ -75,20 +75,23 @@ impl CsvRows {
         }
         let plan = self.plan.clone();
         let mut fields = Fields::new(&plan);
-        let mut rest = row.strip_suffix(b"\n").ok_or(BadCopy::Truncated)?;
-        while plan.width() > 0 || !rest.is_empty() {
-            let (end, quoted) = self.read(rest)?;
-            let (field, after) = rest.split_at_checked(end).ok_or(BadCopy::Truncated)?;
-            match fields.next()? {
-                Some(mask) => self.put(mask, field, quoted, out),
-                None => out.extend_from_slice(field),
+        let line = row.strip_suffix(b"\n").ok_or(BadCopy::Truncated)?;
+        let (mut untouched, mut at) = (0, 0);
+        while plan.width() > 0 || !line.is_empty() {
+            let (length, quoted) = self.read(line.get(at..).unwrap_or_default())?;
+            let end = at.saturating_add(length);
+            if let Some(mask) = fields.next()? {
+                out.extend_from_slice(line.get(untouched..at).unwrap_or_default());
+                self.put(mask, line.get(at..end).unwrap_or_default(), quoted, out);
+                untouched = end;
             }
-            let Some((delimiter, after)) = after.split_first() else { break };
-            out.extend_from_slice(&[*delimiter]);
-            rest = after;
+            if end >= line.len() {
+                break;
+            }
+            at = end.saturating_add(1);
         }
         fields.finish()?;
-        out.extend_from_slice(b"\n");
+        out.extend_from_slice(row.get(untouched..).unwrap_or_default());
         Ok(true)
     }
 

@@ -64,33 +64,40 @@ impl TextRows {
         }
         let plan = self.plan.clone();
         let mut fields = Fields::new(&plan);
-        let mut rest = row.strip_suffix(b"\n").ok_or(BadCopy::Truncated)?;
-        while plan.width() > 0 || !rest.is_empty() {
-            let end = self.field_end(rest)?;
-            let (field, after) = rest.split_at_checked(end).ok_or(BadCopy::Truncated)?;
-            match fields.next()? {
-                Some(mask) => self.put(mask, field, out),
-                None => out.extend_from_slice(field),
+        let line = row.strip_suffix(b"\n").ok_or(BadCopy::Truncated)?;
+        let (mut untouched, mut at) = (0, 0);
+        while plan.width() > 0 || !line.is_empty() {
+            let end = self.field_end(line, at)?;
+            if let Some(mask) = fields.next()? {
+                out.extend_from_slice(line.get(untouched..at).unwrap_or_default());
+                self.put(mask, line.get(at..end).unwrap_or_default(), out);
+                untouched = end;
             }
-            let Some((delimiter, after)) = after.split_first() else { break };
-            out.extend_from_slice(&[*delimiter]);
-            rest = after;
+            if end >= line.len() {
+                break;
+            }
+            at = end.saturating_add(1);
         }
         fields.finish()?;
-        out.extend_from_slice(b"\n");
+        out.extend_from_slice(row.get(untouched..).unwrap_or_default());
         Ok(true)
     }
 
-    fn field_end(&self, rest: &[u8]) -> Result<usize, BadCopy> {
-        let mut bytes = rest.iter().enumerate();
-        while let Some((at, byte)) = bytes.next() {
+    /// Where the field that begins at `at` ends: at the next delimiter or the end of the line.
+    fn field_end(&self, line: &[u8], at: usize) -> Result<usize, BadCopy> {
+        let mut at = at;
+        while let Some(byte) = line.get(at) {
             match *byte {
-                b'\\' if bytes.next().is_none() => return Err(BadCopy::Malformed("backslash at the end of a line")),
+                b'\\' if at.saturating_add(1) == line.len() => {
+                    return Err(BadCopy::Malformed("backslash at the end of a line"));
+                }
+                b'\\' => at = at.saturating_add(1),
                 byte if byte == self.delimiter => return Ok(at),
                 _ => {}
             }
+            at = at.saturating_add(1);
         }
-        Ok(rest.len())
+        Ok(line.len())
     }
 
     fn put(&mut self, mask: &Mask, field: &[u8], out: &mut BytesMut) {
@@ -127,20 +134,25 @@ pub(super) fn unescape(field: &[u8], value: &mut Vec<u8>) {
 
 /// Appends a value as the server escapes it.
 pub(super) fn escape(value: &[u8], delimiter: u8, out: &mut BytesMut) {
-    for byte in value {
-        let letter = match *byte {
-            0x08 => b'b',
-            0x0c => b'f',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            0x0b => b'v',
-            byte if byte == b'\\' || byte == delimiter => byte,
-            byte => {
-                out.extend_from_slice(&[byte]);
-                continue;
-            }
-        };
+    let mut rest = value;
+    while let Some((at, letter)) = rest.iter().enumerate().find_map(|(at, byte)| Some((at, letter(*byte, delimiter)?)))
+    {
+        out.extend_from_slice(rest.get(..at).unwrap_or_default());
         out.extend_from_slice(&[b'\\', letter]);
+        rest = rest.get(at.saturating_add(1)..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// What follows the backslash where a byte must be escaped.
+fn letter(byte: u8, delimiter: u8) -> Option<u8> {
+    match byte {
+        0x08 => Some(b'b'),
+        0x0c => Some(b'f'),
+        b'\n' => Some(b'n'),
+        b'\r' => Some(b'r'),
+        b'\t' => Some(b't'),
+        0x0b => Some(b'v'),
+        byte => (byte == b'\\' || byte == delimiter).then_some(byte),
     }
 }
