@@ -20,7 +20,7 @@ use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::gate::desk::{Desk, DeskLimits};
+use crate::gate::desk::{Desk, DeskLimits, DeskParts};
 use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
 use crate::identity::store::{AgentStore, KeyName, KeyStore};
@@ -95,7 +95,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
     }
     background.spawn(signals::watch(running.rules.clone(), file, running.draining.clone()));
-    let desk_task = tokio::spawn(running.services.desk.clone().run(ended.clone()));
+    let desk_task = tokio::spawn(running.services.desk.clone().run(ended.clone().cancelled_owned()));
     let router = crate::api::router(running.api.clone());
     let api_tls = reload::api_tls(&config)?;
     let api = tokio::spawn(crate::api::serve::serve(api_listener, api_tls, router, ended.clone()));
@@ -136,7 +136,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let audit = open_audit(&config, &store, &clock).await?;
     let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
     let draining = CancellationToken::new();
-    let desk = open_desk(&config, &store, &audit, &clock).await?;
+    let desk = open_desk(&config, &store, &audit, &clock)?;
     let refusals = Arc::new(Refusals(audit.clone()));
     let probe_key = *fresh_or_stored(&store, KeyName::LoginProbe).await?;
     let shared = Shared::new(config.clone(), Arc::new(Directory(store.clone())), refusals, probe_key)?;
@@ -192,18 +192,27 @@ async fn open_audit(config: &Config, store: &Arc<RocksStore>, clock: &Arc<dyn Cl
     AuditLog::start(store.clone(), signer, clock.clone(), options).await.context("the audit log cannot be opened")
 }
 
-async fn open_desk(
+fn open_desk(
     config: &Config,
     store: &Arc<RocksStore>,
     audit: &Arc<AuditLog>,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<Desk>> {
+    let places = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     let limits = DeskLimits {
-        waiting_max: config.hold.waiting_max,
-        waiting_max_per_agent: config.hold.waiting_max_per_agent,
+        waiting_max: places(config.hold.waiting_max),
+        waiting_max_per_agent: places(config.hold.waiting_max_per_agent),
         ..DeskLimits::default()
     };
-    Desk::start(store.clone(), audit.clone(), clock.clone(), limits).await.context("approvals cannot be read")
+    let parts = DeskParts {
+        approvals: store.clone(),
+        agents: store.clone(),
+        tokens: store.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        limits,
+    };
+    Ok(Arc::new(Desk::new(parts).context("approvals cannot be read")?))
 }
 
 /// What `/readyz` asks.

@@ -121,6 +121,11 @@ impl RuleSet {
     }
 
     /// The joined way to approval of every enforced rule that holds: stages are joined, the shorter times win.
+    /// How to ask when an allowed result turns out to be longer than it may be: the defaults.
+    pub fn ceiling_policy(&self) -> ApprovalPolicy {
+        self.approval(&[])
+    }
+
     fn approval(&self, hits: &[RuleHit]) -> ApprovalPolicy {
         let holding =
             |rule: &&Rule| rule.then == Effect::Hold && hits.iter().any(|hit| hit.enforced && hit.rule == rule.id);

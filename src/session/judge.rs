@@ -35,7 +35,7 @@ impl World {
 }
 
 /// One statement of a text with its ruling.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Judgement {
     /// What was read.
     pub statement: Statement,
@@ -55,6 +55,13 @@ pub struct Judged {
     pub world: World,
     /// One entry per statement; at least one.
     pub statements: Vec<Judgement>,
+}
+
+impl std::fmt::Debug for Judged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the text: literals stay out of logs.
+        f.debug_struct("Judged").field("statements", &self.statements.len()).finish_non_exhaustive()
+    }
 }
 
 impl Judged {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::gate::approval::Approval;
-use crate::gate::desk::{Settled, SpendCheck, Ticket};
+use crate::gate::desk::SpendCheck;
+use crate::gate::desk::ticket::Ticket;
 use crate::gate::life::Times;
 use crate::gate::refusal::Refusal;
 use crate::gate::release::Release;
-use crate::identity::ids::ApprovalId;
+use crate::identity::ids::{ApprovalId, StatementId};
 use crate::pg::compose;
 use crate::pg::refusal;
 use crate::policy::ruling::ApprovalPolicy;
@@ -114,10 +114,11 @@ impl Session {
         // What an approver saw must be what runs: a new catalog or new rules since then need a new look.
         let now = self.keeper.world().await.map_err(|error| End::Proxy(error.to_string()))?;
         if !now.same_as(&world) && !self.same_reading(held.judged, &now) {
-            self.services.desk.withdraw(&id, "the catalog or the rules changed").await;
+            let _given = self.services.desk.withdraw(&id, "the catalog or the rules changed").await;
             return Ok(Waited::Refused(Refusal::changed(&id, "the catalog or the rules")));
         }
-        let check = SpendCheck { digest, rules_version: now.rules.version().to_owned() };
+        let statement = StatementId(self.statements + 1);
+        let check = SpendCheck { digest, rules_version: now.rules.version().to_owned(), statement };
         match self.services.desk.spend(&ticket, &check).await {
             Ok(release) => Ok(Waited::Released(release, id)),
             Err(refused) => Ok(Waited::Refused(refused)),
@@ -143,16 +144,16 @@ impl Session {
             tokio::select! {
                 biased;
                 settled = ticket.settled() => {
-                    let approval = self.services.desk.get(&id).unwrap_or_else(|| ticket.approval().clone());
-                    return Ok(settled_refusal(&settled, &approval, &self.services.config.api.public_url));
+                    return Ok(settled.refusal(&ticket.approval(), &self.services.config.api.public_url));
                 }
                 () = self.cancel.handle().requested() => {
-                    self.services.desk.withdraw(&id, "cancelled by the client").await;
+                    // It may have been decided at this very moment; then the approval stays and is not used.
+                    let _decided = self.services.desk.withdraw(&id, "cancelled by the client").await;
                     return Ok(Some(Refusal::cancelled(&id)));
                 }
                 () = self.services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
                 () = tokio::time::sleep_until(deadline) => {
-                    return Ok(Some(Refusal::pending(ticket.approval(), &self.services.config.api.public_url)));
+                    return Ok(Some(Refusal::pending(&ticket.approval(), &self.services.config.api.public_url)));
                 }
                 _ = beat.tick() => self.beat(&id),
                 turn = self.link.turn(interest) => self.on_held_turn(&turn)?,
@@ -181,7 +182,7 @@ impl Session {
         let terminal = ["psql", "pgcli", "DBeaver", "pgAdmin"].iter().any(|known| name.starts_with(known));
         if self.said.notices.unwrap_or(terminal) {
             let url = &self.services.config.api.public_url;
-            self.link.to_client.extend_from_slice(&refusal::held_notice(ticket.approval(), url));
+            self.link.to_client.extend_from_slice(&refusal::held_notice(&ticket.approval(), url));
         }
     }
 
@@ -213,21 +214,6 @@ impl Session {
             self.finish_unused(portal);
         }
     }
-}
-
-/// What the client is told about the end of a wait. `None`: approved.
-fn settled_refusal(settled: &Settled, approval: &Approval, public_url: &str) -> Option<Refusal> {
-    let id = &approval.id;
-    Some(match settled {
-        Settled::Approved => return None,
-        Settled::Denied { .. } => Refusal::denied(approval, public_url),
-        Settled::Expired => Refusal::expired(approval),
-        Settled::Withdrawn => Refusal::cancelled(id),
-        Settled::Superseded => Refusal::superseded(id),
-        Settled::Revoked => Refusal::revoked(approval),
-        Settled::Disabled => Refusal::disabled(&approval.request.requester.agent, Some(id)),
-        Settled::Unavailable => Refusal::unavailable(Some(id), "the approval store cannot be reached"),
-    })
 }
 
 /// Parameter types become known when the server has described the statement.

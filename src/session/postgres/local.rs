@@ -142,7 +142,7 @@ impl Session {
     /// An agent sees its own approvals only.
     fn show_approval(&self, id: &ApprovalId) -> String {
         match self.services.desk.get(id) {
-            Some(approval) if approval.request.requester.agent == self.agent.name => describe(&approval),
+            Ok(Some(approval)) if approval.request.requester.agent == self.agent.name => describe(&approval),
             _ => format!("{id}: not known"),
         }
     }

@@ -13,7 +13,7 @@ use crate::meters;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::policy::ruling::Effect;
-use crate::session::judge::Judged;
+use crate::session::judge::{Judged, Judgement};
 use crate::session::postgres::{End, Portal, Running, Session};
 
 /// How one statement ended, beside its judgement.
@@ -67,17 +67,27 @@ impl Session {
         self.tell_statement(&judged, index, told);
     }
 
+    /// Metrics of one statement: no text, no id, only what has few values.
+    fn count(&self, one: &Judgement, verdict: &'static str) {
+        let verb = crate::policy::rules::file::verb_name(one.statement.footprint.verb);
+        metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict).increment(1);
+        for hit in &one.ruling.hits {
+            let mode = if hit.enforced { "enforce" } else { "report" };
+            metrics::counter!(meters::RULE_HITS, "rule" => hit.rule.0.clone(), "mode" => mode).increment(1);
+        }
+    }
+
     fn tell_statement(&mut self, judged: &Judged, index: usize, told: Outcome) {
         let Some(one) = judged.statements.get(index) else { return };
         let verdict = verdict_word(one.ruling.effect);
-        meters::statement(one.statement.footprint.verb, verdict, &told.masked);
+        self.count(one, verdict);
         let event = StatementEvent {
             session: self.id,
             statement: told.id,
             agent: self.agent.name.clone(),
             database: self.database.clone(),
-            fingerprint: one.statement.fingerprint().to_owned(),
-            text: one.statement.normalised().to_owned(),
+            fingerprint: one.statement.normalised().fingerprint_hex(),
+            text: clipped(&one.statement.normalised().text),
             actions: one.ruling.actions.clone(),
             relations: one.statement.footprint.relations.iter().map(|used| used.name.to_string()).collect(),
             classes: one.ruling.classes.clone(),
@@ -91,7 +101,7 @@ impl Session {
             masked: told.masked.iter().map(|name| name.to_string()).collect(),
             duration_ms: u64::try_from(told.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        self.services.audit.record(Event::Statement(Box::new(event)));
+        self.record(Event::Statement(Box::new(event)));
     }
 
     /// ReadyForQuery came for a Query whose last statement never said that it was complete.
@@ -124,13 +134,24 @@ impl Session {
 
     pub(super) fn tell_disagreement(&mut self, statement: StatementId, what: &str) {
         tracing::error!(session = self.id.0, what, "the server's word disagrees with the statement's reading");
-        self.services.audit.record(Event::Disagreement { session: self.id, statement, what: what.to_owned() });
+        self.record(Event::Disagreement { session: self.id, statement, what: what.to_owned() });
+    }
+
+    /// Hands an ordinary event to the audit log. A full queue is counted there and recorded as a gap.
+    fn record(&self, event: Event) {
+        if let Err(error) = self.services.audit.record(event) {
+            tracing::warn!(session = self.id.0, %error, "an event was not recorded");
+        }
     }
 
     /// The end of an approval is written without keeping the client waiting; the desk orders it after the spending.
     fn finish_approval(&self, id: ApprovalId, end: ApprovalEnd) {
         let desk = self.services.desk.clone();
-        tokio::spawn(async move { desk.finish(&id, end).await });
+        tokio::spawn(async move {
+            if let Err(error) = desk.finish(&id, end).await {
+                tracing::error!(approval = %id, %error, "the end of an approved statement was not kept");
+            }
+        });
     }
 
     /// The approval that let a result begin, when another one lets it go on.
@@ -168,7 +189,7 @@ impl Session {
         for running in unknown {
             if let Some(approval) = running.approval.clone() {
                 let end = ApprovalEnd { ok: false, rows: Some(running.rows), code: None, unknown: true };
-                self.services.desk.finish(&approval, end).await;
+                let _kept = self.services.desk.finish(&approval, end).await;
             }
             let told = Outcome {
                 id: running.id,
@@ -186,7 +207,7 @@ impl Session {
         for portal in portals {
             self.finish_unused(portal);
         }
-        self.services.audit.record(Event::SessionClosed { session: self.id, why: end.to_string() });
+        self.record(Event::SessionClosed { session: self.id, why: end.to_string() });
         tracing::info!(session = self.id.0, agent = %self.agent.name, why = %end, "session closed");
     }
 
@@ -208,4 +229,14 @@ fn verdict_word(effect: Effect) -> &'static str {
         Effect::Hold => "hold",
         Effect::Deny => "deny",
     }
+}
+
+/// The normalised text as the audit keeps it: at most 1 KiB.
+fn clipped(text: &str) -> String {
+    const MAX: usize = 1024;
+    let mut end = text.len().min(MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
 }
