@@ -53,7 +53,8 @@ impl Analyser<'_> {
         let level = self.level(insert.with.as_ref(), env);
         let source = insert.source.as_ref().map(|query| self.nested(query, &level));
         let bound = source.as_ref().map_or(RowBound::AtMost(1), |shape| shape.bound);
-        let mut changed = self.changed(&insert.target)?;
+        // New rows go to this very table (or its partitions), never to inheritance children.
+        let mut changed = self.changed(&Target { only: true, ..insert.target.clone() })?;
         if let Some(shape) = &source {
             self.reads_if_any(shape);
             self.insert_columns(&mut changed, &insert.columns, shape);
@@ -324,7 +325,7 @@ impl Analyser<'_> {
     /// Triggers and rules of the target, of the tables under a view, and of partitions run code that is not followed.
     fn side_effects(&mut self, relation: &Arc<Relation>, only: bool, columns: &[Field]) {
         let mut touched: Vec<Arc<Relation>> = vec![relation.clone()];
-        if !only {
+        if !only || relation.kind == RelationKind::Partitioned {
             touched.extend(self.descendants(relation));
         }
         let beneath: std::collections::BTreeSet<RelationKey> =
