@@ -217,6 +217,8 @@ fn the_servers_word_contradicting_lineage_redacts_everything() {
     let constant = shop.disagrees(Some(&[output(&[])]), &[text(Some(key(CUSTOMERS, 0)))]);
     assert!(constant.contains("shop.public.r20001.*"), "{constant}");
     assert!(shop.disagrees(Some(&[shop.plain("note")]), &[text(Some(key(29_999, 1)))]).contains("unknown relation"));
+    let counted = output(&[(customers("ssn"), Flow::Counted)]);
+    assert!(shop.disagrees(Some(&[counted]), &[text(Some(customers("ssn")))]).contains("not predicted"));
 }
 
 #[test]
