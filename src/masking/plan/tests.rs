@@ -201,6 +201,7 @@ fn unknown_outputs_and_whole_rows_and_changed_types_are_redacted() {
     assert_eq!(shop.one(whole, row, "(1,ann@example.org)"), None);
     let as_json = column("j", None, 114, Format::Text);
     assert_eq!(shop.one(shop.plain("email"), as_json, MAIL).unwrap(), "\"[masked:pii.email]\"");
+    assert_eq!(shop.one(shop.plain("salary"), text(None), "12").unwrap(), "[masked:hr.salary]");
     let as_varchar = column("v", None, 1043, Format::Text);
     assert_eq!(shop.one(shop.plain("email"), as_varchar, MAIL).unwrap(), "a***@example.org");
 }
