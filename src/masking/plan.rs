@@ -194,10 +194,11 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Did lineage see this column (or its whole relation) in the output?
+/// Did lineage see this column (or its whole relation) flow into the output? Being counted is no flow of values.
 fn covers(source: &Source, origin: ColumnKey) -> bool {
     let whole = source.column.number == 0 || origin.number == 0;
-    source.column == origin || (whole && source.column.relation == origin.relation)
+    let same = source.column == origin || (whole && source.column.relation == origin.relation);
+    same && source.flow != Flow::Counted
 }
 
 fn names<'a>(classes: &[&'a Class]) -> BTreeSet<&'a str> {

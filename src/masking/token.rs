@@ -33,8 +33,11 @@ pub fn bytes_carry_token(bytes: &[u8]) -> bool {
     contains_ignoring_case(bytes, OPENING.as_bytes()) || contains_ignoring_case(bytes, OPENING_HEX.as_bytes())
 }
 
+/// `needle` begins with a byte that has no case, so that most of the text costs one comparison a byte.
 fn contains_ignoring_case(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+    let starts = haystack.iter().enumerate().filter(|(_, byte)| needle.first() == Some(*byte));
+    let found = |at: usize| haystack.get(at..at.saturating_add(needle.len()));
+    starts.map(|(at, _)| found(at)).any(|part| part.is_some_and(|part| part.eq_ignore_ascii_case(needle)))
 }
 
 #[cfg(test)]

@@ -194,6 +194,23 @@ fn options_that_blur_rows_are_refused() {
 }
 
 #[test]
+fn masked_values_are_written_as_the_format_demands() {
+    let shop = Shop::new();
+    let one = |class: usize, format: &CopyFormat, data: &str| {
+        let plan = Plan::new(&[column("x", None, 25, Format::Text)], vec![shop.mask(class, 25, Format::Text)]);
+        let (out, _) = pieces(CopyMasker::new(Arc::new(plan), format, 100).unwrap(), data.as_bytes(), 3).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    // `code` keeps one character in front and two behind, `fixed` is 42, `hr.salary` is NULL.
+    assert_eq!(one(4, &text_format("\\N", false), "\\tabc\\\\\\n\n"), "\\t***\\\\\\n\n");
+    assert_eq!(one(4, &csv_format(b'"', "", false), "\",abc\"\"\n\"\n"), "\",***\"\"\n\"\n");
+    assert_eq!(one(4, &csv_format(b'\\', "", false), "\",abc\\\"\\\\\"\n"), "\",***\\\"\\\\\"\n");
+    assert_eq!(one(6, &csv_format(b'"', "42", false), "7\n42\n"), "\"42\"\n42\n");
+    assert_eq!(one(3, &csv_format(b'"', "NIL", false), "\"7\"\n"), "NIL\n");
+    assert_eq!(one(3, &text_format("\\N", false), "7\n"), "\\N\n");
+}
+
+#[test]
 fn expressions_have_no_known_type_and_become_null() {
     let shop = Shop::new();
     let mut derived = shop.plain("email");

@@ -201,6 +201,7 @@ fn unknown_outputs_and_whole_rows_and_changed_types_are_redacted() {
     assert_eq!(shop.one(whole, row, "(1,ann@example.org)"), None);
     let as_json = column("j", None, 114, Format::Text);
     assert_eq!(shop.one(shop.plain("email"), as_json, MAIL).unwrap(), "\"[masked:pii.email]\"");
+    assert_eq!(shop.one(shop.plain("salary"), text(None), "12").unwrap(), "[masked:hr.salary]");
     let as_varchar = column("v", None, 1043, Format::Text);
     assert_eq!(shop.one(shop.plain("email"), as_varchar, MAIL).unwrap(), "a***@example.org");
 }
@@ -217,6 +218,8 @@ fn the_servers_word_contradicting_lineage_redacts_everything() {
     let constant = shop.disagrees(Some(&[output(&[])]), &[text(Some(key(CUSTOMERS, 0)))]);
     assert!(constant.contains("shop.public.r20001.*"), "{constant}");
     assert!(shop.disagrees(Some(&[shop.plain("note")]), &[text(Some(key(29_999, 1)))]).contains("unknown relation"));
+    let counted = output(&[(customers("ssn"), Flow::Counted)]);
+    assert!(shop.disagrees(Some(&[counted]), &[text(Some(customers("ssn")))]).contains("not predicted"));
 }
 
 #[test]
