@@ -1,7 +1,7 @@
 //! One text, judged: read, footprint, ruling, for every statement in it. The same for both protocols.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -12,6 +12,7 @@ use crate::policy::class::ClassMap;
 use crate::policy::judge::{Evidence, Subject};
 use crate::policy::rules::RuleSet;
 use crate::policy::ruling::{ApprovalPolicy, Effect, Ruling};
+use crate::statement::fingerprint::{Normalised, normalise};
 use crate::statement::footprint::{Footprint, Opaque};
 use crate::statement::read::{Known, Statement};
 use crate::statement::scope::Scope;
@@ -45,6 +46,14 @@ pub struct Judgement {
     pub evidence: Evidence,
     /// The planner's word could change the ruling, and was not asked yet.
     pub wants_estimate: bool,
+    normalised: OnceLock<Normalised>,
+}
+
+impl Judgement {
+    /// Text without literals and its fingerprint, for the audit; made at the first use.
+    pub fn normalised(&self) -> &Normalised {
+        self.normalised.get_or_init(|| normalise(&self.statement.text))
+    }
 }
 
 /// A whole text with the rulings on all its statements.
@@ -139,7 +148,7 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
             bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), evidence);
         let wants_estimate = evidence == Evidence::default()
             && bench.world.rules.needs_estimate(&statement.footprint, &bench.world.classes, bench.catalog(), &subject);
-        statements.push(Judgement { statement, ruling, evidence, wants_estimate });
+        statements.push(Judgement { statement, ruling, evidence, wants_estimate, normalised: OnceLock::new() });
     }
     Judged { text: Arc::from(text), world: bench.world.clone(), statements }
 }

@@ -43,7 +43,7 @@ use crate::session::link::{Interest, Link, MARK, Turn};
 use crate::session::login::{Established, Places};
 use crate::session::services::Services;
 use crate::session::stream::{ClientStream, UpstreamStream};
-use crate::statement::footprint::Footprint;
+use crate::statement::read::Known;
 use crate::statement::scope::Scope;
 
 /// Client frames are not taken up while this many replies are owed: a pipeline that long waits.
@@ -155,9 +155,8 @@ struct Reading {
     ddl_in_transaction: bool,
     /// DDL was committed: read the catalog before anything is judged.
     catalog_stale: bool,
-    /// SQL-level prepared statements and cursors, with what they were judged as.
-    prepared: HashMap<Arc<str>, Arc<Footprint>>,
-    cursors: HashMap<Arc<str>, Arc<Footprint>>,
+    /// SQL-level prepared statements and cursors, with what they touch.
+    known: Known,
 }
 
 /// What the requester says of itself.
@@ -226,8 +225,7 @@ impl Session {
                 touched: false,
                 ddl_in_transaction: false,
                 catalog_stale: false,
-                prepared: HashMap::new(),
-                cursors: HashMap::new(),
+                known: Known::default(),
             },
             said: Said::default(),
             copy_in: false,

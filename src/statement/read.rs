@@ -30,6 +30,10 @@ pub struct Batch {
 pub struct Statement {
     /// Its exact bytes within the batch.
     pub text: Arc<str>,
+    /// Where it ends in the batch, its semicolon not counted: bytes from the beginning.
+    pub end: usize,
+    /// Its footprint rests on the session's prepared statements or cursors: it means something else in another session.
+    pub depends_on_session: bool,
     /// What it touches.
     pub footprint: Arc<Footprint>,
     /// The query inside a DECLARE, PREPARE or EXPLAIN as the grammar prints it, for estimates; `None` if there is none.
@@ -65,7 +69,8 @@ pub fn read(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batc
         let Some(own) = text.get(one.start..one.end.min(text.len())) else {
             return Batch { statements: vec![unreadable(text, "its statements could not be told apart")] };
         };
-        let statement = statement(own, &one.node, &Reader { scope, catalog, known: &known });
+        let mut statement = statement(own, &one.node, &Reader { scope, catalog, known: &known });
+        statement.end = one.end.min(text.len());
         known.prepared.extend(statement.prepared.clone());
         known.cursors.extend(statement.declared.clone());
         statements.push(statement);
@@ -80,7 +85,9 @@ struct Reader<'r> {
 }
 
 fn plain(text: &str, footprint: Footprint) -> Statement {
-    Statement { text: Arc::from(text), footprint: Arc::new(footprint), inner: None, prepared: None, declared: None }
+    let footprint = Arc::new(footprint);
+    let end = text.len();
+    Statement { text: Arc::from(text), end, depends_on_session: false, footprint, inner: None, prepared: None, declared: None }
 }
 
 /// FAIL CLOSED: what cannot be read is opaque, and so held.
@@ -129,7 +136,11 @@ fn statement(text: &str, node: &NodeEnum, reader: &Reader<'_>) -> Statement {
             why: Arc::from("only UTF8 is read; set client_encoding to UTF8"),
         });
     }
-    Statement { text: Arc::from(text), footprint: Arc::new(footprint), inner, prepared, declared }
+    let depends_on_session = matches!(node, NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) | NodeEnum::ExplainStmt(_))
+        || prepared.is_some()
+        || declared.is_some();
+    let footprint = Arc::new(footprint);
+    Statement { text: Arc::from(text), end: text.len(), depends_on_session, footprint, inner, prepared, declared }
 }
 
 fn opaque(verb: Verb, what: &str, why: &str) -> Footprint {

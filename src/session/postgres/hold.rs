@@ -191,11 +191,7 @@ impl Session {
         if judged.world.rules.version() != now.rules.version() {
             return false;
         }
-        let known = crate::statement::read::Known {
-            prepared: self.reading.prepared.clone(),
-            cursors: self.reading.cursors.clone(),
-        };
-        let batch = crate::statement::read::read(&judged.text, &self.reading.scope, &now.catalog, &known);
+        let batch = crate::statement::read::read(&judged.text, &self.reading.scope, &now.catalog, &self.reading.known);
         batch.statements.len() == judged.statements.len()
             && batch.statements.iter().zip(judged.footprints()).all(|(new, old)| new.footprint == *old)
             && judged.statements.iter().all(|one| {

@@ -15,7 +15,6 @@ use crate::session::judge::{Bench, Judged, changes_reading, judge};
 use crate::session::keeper::CatalogError;
 use crate::session::postgres::{End, Prepared, Session};
 use crate::statement::footprint::{Facet, SessionEffect, TransactionVerb};
-use crate::statement::read::Known;
 
 const DDL_BEFORE: &str = "DDL ran in the open transaction; commit first, then names can be trusted again";
 const NO_SCOPE: &str = "the session's settings could not be asked";
@@ -54,7 +53,6 @@ impl Session {
     }
 
     fn judge_once(&self, text: &Arc<str>, world: &crate::session::judge::World, evidence: &[Evidence]) -> Arc<Judged> {
-        let known = Known { prepared: self.reading.prepared.clone(), cursors: self.reading.cursors.clone() };
         let blind = match (self.reading.ddl_in_transaction, self.reading.stale) {
             (true, _) => Some(DDL_BEFORE),
             (_, true) => Some(NO_SCOPE),
@@ -63,7 +61,7 @@ impl Session {
         let bench = Bench {
             world,
             scope: &self.reading.scope,
-            known: &known,
+            known: &self.reading.known,
             agent: &self.agent,
             database: &self.database,
             blind,
@@ -225,10 +223,10 @@ impl Session {
         }
         for one in &judged.statements {
             if let Some((name, inner)) = &one.statement.prepared {
-                self.reading.prepared.insert(name.clone(), inner.clone());
+                self.reading.known.prepared.insert(name.clone(), inner.clone());
             }
             if let Some((name, inner)) = &one.statement.declared {
-                self.reading.cursors.insert(name.clone(), inner.clone());
+                self.reading.known.cursors.insert(name.clone(), inner.clone());
             }
         }
     }
@@ -236,21 +234,21 @@ impl Session {
     fn on_session_effect(&mut self, effect: &SessionEffect) {
         match effect {
             SessionEffect::Deallocate { name: Some(name) } => {
-                self.reading.prepared.remove(name);
+                self.reading.known.prepared.remove(name);
                 self.extended.prepared.remove(name.as_bytes());
             }
             SessionEffect::Deallocate { name: None } => {
-                self.reading.prepared.clear();
+                self.reading.known.prepared.clear();
                 self.extended.prepared.clear();
             }
             SessionEffect::CloseCursor { name: Some(name) } => {
-                self.reading.cursors.remove(name);
+                self.reading.known.cursors.remove(name);
             }
-            SessionEffect::CloseCursor { name: None } => self.reading.cursors.clear(),
+            SessionEffect::CloseCursor { name: None } => self.reading.known.cursors.clear(),
             SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.reading.touched => self.reading.stale = true,
             SessionEffect::ChangesReading { setting } if &**setting == "discard" => {
-                self.reading.prepared.clear();
-                self.reading.cursors.clear();
+                self.reading.known.prepared.clear();
+                self.reading.known.cursors.clear();
                 self.extended.prepared.clear();
             }
             _ => {}
