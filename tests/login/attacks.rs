@@ -26,7 +26,7 @@ async fn bytes_behind_an_encryption_request_are_refused() {
             let (code, message) = Raw::with(&proxy, &[&request[..], &hidden].concat()).await.refusal().await;
             assert!(code == "08P01" && message.contains("unencrypted data"), "{code} {message}");
         }
-        assert_eq!(proxy.told.refused.lock().len(), 2);
+        assert_eq!(proxy.refusals(2).await.len(), 2);
         unharmed(&proxy).await;
     }
 }
@@ -54,7 +54,7 @@ async fn broken_first_packets_end_with_an_error_and_a_record() {
         assert!(["08P01", "0A000", "28000"].contains(&code.as_str()), "{name}: {code} {message}");
         assert!(!message.contains('\n'), "{name}: {message}");
     }
-    assert_eq!(proxy.told.refused.lock().len(), count);
+    assert_eq!(proxy.refusals(count).await.len(), count);
     unharmed(&proxy).await;
 }
 
@@ -88,15 +88,15 @@ async fn leaving_is_told_from_breaking_off() {
     for bytes in [&b""[..], &hello] {
         let mut raw = Raw::with(&proxy, bytes).await;
         raw.shut_down().await;
-        raw.to_end().await;
+        raw.until_end().await;
     }
     assert!(proxy.told.refused.lock().is_empty());
     for bytes in [&b"\0\0"[..], &hello[..20]] {
         let mut raw = Raw::with(&proxy, bytes).await;
         raw.shut_down().await;
-        raw.to_end().await;
+        raw.until_end().await;
     }
-    assert_eq!(proxy.told.refused.lock().len(), 2);
+    assert_eq!(proxy.refusals(2).await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn every_cut_of_a_login_is_survived() {
     for end in 0..hello.len() {
         let mut raw = Raw::with(&proxy, &hello[..end]).await;
         raw.shut_down().await;
-        assert_eq!(raw.to_end().await, b"", "{end}");
+        assert_eq!(raw.until_end().await, b"", "{end}");
     }
     let mut raw = Raw::connect(&proxy).await;
     for byte in &hello[..] {
@@ -133,17 +133,16 @@ async fn dawdlers_are_given_up() {
         }
         stream.read(&mut [0_u8; 1024]).await.unwrap_or(0)
     };
-    let silent = async { Raw::connect(&proxy).await.to_end().await };
-    let unproved = async { Raw::with(&proxy, &hello).await.to_end().await };
+    let silent = async { Raw::connect(&proxy).await.until_end().await };
+    let unproved = async { Raw::with(&proxy, &hello).await.until_end().await };
     let in_handshake = async {
         let mut raw = Raw::with(&proxy, &SSL_REQUEST).await;
         assert_eq!(raw.byte().await, b'S');
-        raw.to_end().await
+        raw.until_end().await
     };
     tokio::join!(slow, silent, unproved, in_handshake);
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
-    let refused = proxy.told.refused.lock().clone();
-    assert_eq!(refused, vec!["login timed out"; 4]);
+    assert_eq!(proxy.refusals(4).await, vec!["login timed out"; 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +168,7 @@ fn crowd_size() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let files: usize = line.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
-    (files / 2).saturating_sub(1000).min(10_000)
+    files.saturating_sub(2000).min(10_000)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,6 +222,6 @@ async fn shutdown_drops_whoever_has_not_logged_in() {
     let raw = Raw::with(&proxy, &startup(0, &[("user", "bot")])).await;
     proxy.shutdown.cancel();
     let started = Instant::now();
-    raw.to_end().await;
+    raw.until_end().await;
     assert!(started.elapsed() < Duration::from_secs(2));
 }

@@ -54,7 +54,7 @@ pub async fn text(client: &Client, sql: &str) -> String {
 
 /// SQLSTATE and text of a refused login.
 pub fn refusal(result: Result<Client, Error>) -> (String, String) {
-    let error = result.err().expect("the login is refused");
+    let Err(error) = result else { panic!("the login is not refused") };
     let report = error.as_db_error().unwrap_or_else(|| panic!("not a server's error: {error:?}"));
     (report.code().code().to_owned(), report.message().to_owned())
 }
@@ -165,8 +165,28 @@ async fn wrong_secret_and_unknown_name_read_the_same() {
         let wanted = format!("password authentication failed for user \"{user}\"");
         assert_eq!(refusal(connect(&wrong).await), ("28P01".to_owned(), wanted));
     }
-    assert_eq!(proxy.told.refused.lock().len(), 2);
+    assert_eq!(proxy.refusals(2).await.len(), 2);
     assert!(proxy.told.seen.lock().is_empty());
+}
+
+/// Salt and rounds that a name is challenged with.
+async fn challenge(proxy: &Proxy, user: &str) -> (String, String) {
+    let mut raw = Raw::with(proxy, &startup(0, &[("user", user), ("database", "shop")])).await;
+    assert_eq!(raw.message().await.0, b'R');
+    raw.send(b"p\0\0\0\x20SCRAM-SHA-256\0\0\0\0\x0an,,n=,r=ab").await;
+    let (_, body) = raw.message().await;
+    let text = String::from_utf8(body[4..].to_vec()).unwrap();
+    let mut parts = text.split(',').skip(1).map(str::to_owned);
+    (parts.next().unwrap(), parts.next().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_cannot_be_probed_by_their_challenge() {
+    let proxy = harness::proxy_to(upstream(Postgres::shared())).await;
+    let (known, stranger) = (challenge(&proxy, "bot").await, challenge(&proxy, "nobody").await);
+    assert_eq!((known.0.len(), &known.1), (stranger.0.len(), &stranger.1));
+    assert_eq!(challenge(&proxy, "nobody").await, stranger, "the same at every try");
+    assert_ne!(challenge(&proxy, "nobody2").await.0, stranger.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,10 +279,10 @@ async fn newest_protocol_is_negotiated_and_its_key_cancels() {
             body.put_i32(key.process);
             body.put_slice(&key.secret);
         });
-        assert_eq!(Raw::with(&proxy, &request).await.to_end().await, b"");
+        assert_eq!(Raw::with(&proxy, &request).await.until_end().await, b"");
     }
     while raw.message().await.0 != b'E' {}
-    assert_eq!(*proxy.told.refused.lock(), ["cancel request with a wrong key"]);
+    assert_eq!(proxy.refusals(1).await, ["cancel request with a wrong key"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,6 +95,20 @@ impl Drop for Proxy {
     }
 }
 
+impl Proxy {
+    /// Waits until this many refusals are recorded: a record follows its refusal, a moment later.
+    pub async fn refusals(&self, count: usize) -> Vec<String> {
+        for _ in 0..200 {
+            let refused = self.told.refused.lock().clone();
+            if refused.len() >= count {
+                return refused;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{count} refusals expected, {:?} recorded", self.told.refused.lock());
+    }
+}
+
 /// The proxy's own certificate: the test server's.
 pub fn certificate(server: &Postgres) -> Certificate {
     Certificate { chain: server.certificate.clone(), key: server.key.clone() }

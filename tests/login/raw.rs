@@ -61,7 +61,7 @@ impl Raw {
     }
 
     /// Everything up to the end of the connection.
-    pub async fn to_end(mut self) -> Vec<u8> {
+    pub async fn until_end(mut self) -> Vec<u8> {
         let read = async { while self.stream.read_buf(&mut self.buffer).await.is_ok_and(|count| count > 0) {} };
         timeout(PATIENCE, read).await.expect("the proxy did not close");
         self.buffer.to_vec()
@@ -87,7 +87,7 @@ impl Raw {
 
     /// The SQLSTATE and text of the error that must come, after which the connection must end.
     pub async fn refusal(self) -> (String, String) {
-        let bytes = self.to_end().await;
+        let bytes = self.until_end().await;
         let start = bytes.iter().position(|byte| *byte == b'E').unwrap_or_else(|| panic!("no error in {bytes:?}"));
         let head = cut(&bytes[start..], 1 << 20).unwrap().expect("whole error");
         assert_eq!(start + head.len, bytes.len(), "nothing follows a fatal error");
