@@ -82,10 +82,11 @@ where
         tracing::debug!(%peer, %error, "connection was gone at once");
         return;
     }
+    // Boxed, so that an idle session does not keep the room that its login needed.
     let result = tokio::select! {
         biased;
         () = shutdown.cancelled() => return,
-        result = establish(arrival, &shared) => result,
+        result = Box::pin(establish(arrival, &shared)) => result,
     };
     match result {
         Ok(established) => on_established(established).await,

@@ -160,7 +160,7 @@ pub async fn establish(arrival: Arrival, shared: &Arc<Shared>) -> Result<Establi
     let mut user = None;
     let admitted = timeout_at(deadline, async {
         let request = Request::check(startup).map_err(|error| Stop::refuse(error.code(), error.to_string()))?;
-        user = Some(request.user.clone());
+        user = Some(proof::shown(&request.user));
         let admitted = proof::admit(&mut channel, request, &settings, shared, tls.is_some()).await?;
         Ok((admitted, place(shared)?))
     });

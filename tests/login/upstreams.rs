@@ -1,6 +1,7 @@
 //! The upstream's side: every sslmode, every way to authenticate, servers that are missing, slow, odd or hostile.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdpoint::config::{Certificate, ClientTls, SslMode, Upstream};
@@ -150,6 +151,28 @@ async fn places_at_a_database_are_counted_and_given_back() {
     panic!("the place was not given back");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn places_taken_stay_taken_over_a_reload() {
+    let mut config = config(ClientTls::Off, Upstream { connections_max: 1, ..shop() });
+    config.limits.login_timeout = Duration::from_millis(300);
+    let proxy = start(config.clone()).await;
+    let _first = connect(&dsn(&proxy)).await.unwrap();
+    proxy.shared.reload(Arc::new(config)).unwrap();
+    assert_eq!(refusal(connect(&dsn(&proxy)).await).0, "53300");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_cannot_be_served_are_named_and_the_old_ones_stay() {
+    let proxy = proxy_to(shop()).await;
+    let missing = Certificate { chain: "/nowhere/chain.pem".into(), key: "/nowhere/key.pem".into() };
+    let error = proxy.shared.reload(Arc::new(config(ClientTls::Optional(missing), shop()))).unwrap_err().to_string();
+    assert!(error.contains("/nowhere/chain.pem"), "{error}");
+    let unverifiable = Upstream { ssl_mode: SslMode::VerifyFull, ca: None, ..shop() };
+    let error = proxy.shared.reload(Arc::new(config(ClientTls::Off, unverifiable))).unwrap_err().to_string();
+    assert!(error.contains("`shop`") && error.contains("`ca`"), "{error}");
+    connect(&dsn(&proxy)).await.unwrap();
+}
+
 /// A server that follows a script: after each packet it reads it says the next line.
 async fn scripted(script: Vec<Vec<u8>>) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -204,6 +227,11 @@ async fn hostile_servers_get_nowhere() {
         ("row after login", vec![[ok.clone(), message(b'D', b"\0\0")].concat()]),
         ("open transaction", vec![[ok.clone(), message(b'Z', b"T")].concat()]),
         ("version", vec![message(b'v', &[0, 3, 0, 0, 0, 0, 0, 0])]),
+        (
+            "huge parameters",
+            vec![[ok.clone(), message(b'S', &[&[b'a'; 60_000][..], b"\0b\0"].concat()).repeat(3)].concat()],
+        ),
+        ("two keys", vec![[ok.clone(), message(b'K', &[0; 8]).repeat(2)].concat()]),
         ("odd error", vec![message(b'E', b"Mno end")]),
         ("odd key", vec![[ok, message(b'K', b"\0\0")].concat()]),
     ];
