@@ -128,7 +128,7 @@ mod tests {
         let mut reader = Reader::new("test", b"ab");
         assert_eq!(reader.i32(), Err(WireError::Truncated { what: "test", needed: 4, left: 2 }));
         assert_eq!(reader.cstr(), Err(WireError::Unterminated { what: "test" }));
-        assert_eq!(reader.bytes(usize::MAX).is_err(), true);
+        assert!(reader.bytes(usize::MAX).is_err());
     }
 
     #[test]

@@ -9,14 +9,13 @@ use std::time::Duration;
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::event::Event;
 use crate::pg::messages::report::{Report, Severity};
-use crate::session::login::{Established, LoginEnd, establish};
+use crate::session::login::{Arrival, Established, LoginEnd, establish};
 use crate::session::shared::Shared;
 
 /// Pause after the system refused to accept, typically for want of file descriptors.
@@ -35,40 +34,42 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
-    let mut crowd = Crowd { refused: 0, report_at: Instant::now() };
+    let mut crowd = Crowd { refused: 0, last: None, report_at: Instant::now() };
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => note_panic(ended),
             accepted = listener.accept() => match accepted {
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
-                Ok((stream, peer)) => match shared.half_open.clone().try_acquire_owned() {
-                    Err(_) => crowd.turn_away(&stream, peer, &shared),
-                    Ok(place) => {
-                        let arrival = Arrival { stream, peer, place };
-                        tasks.spawn(serve(arrival, shared.clone(), shutdown.clone(), on_established.clone()));
+                Ok((stream, peer)) => {
+                    match shared.half_open.clone().try_acquire_owned() {
+                        Err(_) => crowd.turn_away(&stream, peer),
+                        Ok(place) => {
+                            let arrival = Arrival { stream, peer, place: Some(place) };
+                            tasks.spawn(serve(arrival, shared.clone(), shutdown.clone(), on_established.clone()));
+                        }
                     }
-                },
+                    crowd.report(&shared, Instant::now());
+                }
             },
         }
     }
     drop(listener);
+    crowd.report(&shared, crowd.report_at);
     let drain = shared.settings().config.limits.drain_timeout;
-    let ended = async { while tasks.join_next().await.is_some() {} };
+    let ended = async {
+        while let Some(ended) = tasks.join_next().await {
+            note_panic(ended);
+        }
+    };
     if tokio::time::timeout(drain, ended).await.is_err() {
         tracing::warn!("sessions were still open at the end of drain_timeout");
     }
     tasks.shutdown().await;
-}
-
-struct Arrival {
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: OwnedSemaphorePermit,
 }
 
 async fn serve<F, Fut>(arrival: Arrival, shared: Arc<Shared>, shutdown: CancellationToken, on_established: F)
@@ -76,17 +77,17 @@ where
     F: Fn(Established) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let Arrival { stream, peer, place } = arrival;
-    if let Err(error) = stream.set_nodelay(true).and_then(|()| keep_alive(&stream)) {
+    let peer = arrival.peer;
+    if let Err(error) = arrival.stream.set_nodelay(true).and_then(|()| keep_alive(&arrival.stream)) {
         tracing::debug!(%peer, %error, "connection was gone at once");
         return;
     }
+    // Boxed, so that an idle session does not keep the room that its login needed.
     let result = tokio::select! {
         biased;
         () = shutdown.cancelled() => return,
-        result = establish(stream, peer, &shared) => result,
+        result = Box::pin(establish(arrival, &shared)) => result,
     };
-    drop(place);
     match result {
         Ok(established) => on_established(established).await,
         Err(LoginEnd::Left | LoginEnd::Cancelled) => {}
@@ -107,15 +108,25 @@ pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3))
 }
 
+/// A session that panicked took nobody with it, but it must not go unnoticed.
+fn note_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a session panicked");
+    }
+}
+
 /// Connections turned away for want of room, counted so that a flood does not become a flood of audit records.
 struct Crowd {
     refused: u64,
+    last: Option<SocketAddr>,
     report_at: Instant,
 }
 
 impl Crowd {
     /// Says why and closes, without waiting for anything: at this point waiting is what the flood wants.
-    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr, shared: &Shared) {
+    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr) {
         let mut out = BytesMut::new();
         let text =
             "too many connections are logging in: Holdpoint's `limits.half_open_max` is reached; try again later";
@@ -124,12 +135,17 @@ impl Crowd {
         // FAIL CLOSED: the connection ends here, whether or not the peer gets to read why.
         let _ = (stream.try_read(&mut [0_u8; 1024]), stream.try_write(&out));
         self.refused = self.refused.saturating_add(1);
-        let now = Instant::now();
-        if now >= self.report_at {
-            let why = format!("{} connections turned away: limits.half_open_max is reached", self.refused);
-            tracing::warn!(%peer, why);
-            shared.refusals.refused(Event::SessionRefused { client_addr: peer.to_string(), user: None, why });
-            *self = Self { refused: 0, report_at: now + CROWD_REPORT_EVERY };
-        }
+        self.last = Some(peer);
+    }
+
+    /// Records how many were turned away since the last record, if any, at most once in a while.
+    fn report(&mut self, shared: &Shared, now: Instant) {
+        let Some(peer) = self.last.filter(|_| now >= self.report_at) else {
+            return;
+        };
+        let why = format!("{} connections turned away: limits.half_open_max is reached", self.refused);
+        tracing::warn!(%peer, why);
+        shared.refusals.refused(Event::SessionRefused { client_addr: peer.to_string(), user: None, why });
+        *self = Self { refused: 0, last: None, report_at: now + CROWD_REPORT_EVERY };
     }
 }

@@ -67,9 +67,10 @@ impl<S> Channel<S> {
         &self.stream
     }
 
-    /// The stream and what was read beyond the last message.
+    /// The stream and what was read beyond the last message. An empty buffer holds no memory.
     pub fn into_parts(self) -> (S, BytesMut) {
-        (self.stream, self.buffer)
+        let leftovers = if self.buffer.is_empty() { BytesMut::new() } else { self.buffer };
+        (self.stream, leftovers)
     }
 
     /// The same buffer over another form of the stream.

@@ -66,6 +66,17 @@ pub struct Established {
     pub places: Places,
 }
 
+/// A connection that was just accepted.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// Its place among those who have not logged in; given back as soon as it is known who it is.
+    pub place: Option<OwnedSemaphorePermit>,
+}
+
 /// What a session occupies until it ends.
 #[derive(Debug)]
 pub struct Places {
@@ -139,7 +150,8 @@ impl From<std::io::Error> for Stop {
 ///
 /// # Errors
 /// Every way of not getting there; the client has been told by then.
-pub async fn establish(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> Result<Established, LoginEnd> {
+pub async fn establish(arrival: Arrival, shared: &Arc<Shared>) -> Result<Established, LoginEnd> {
+    let Arrival { stream, peer, place: half_open } = arrival;
     let settings = shared.settings();
     let deadline = Instant::now() + settings.config.limits.login_timeout;
     let too_slow = || LoginEnd::Refused { user: None, why: "login timed out".to_owned() };
@@ -148,7 +160,7 @@ pub async fn establish(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>
     let mut user = None;
     let admitted = timeout_at(deadline, async {
         let request = Request::check(startup).map_err(|error| Stop::refuse(error.code(), error.to_string()))?;
-        user = Some(request.user.clone());
+        user = Some(proof::shown(&request.user));
         let admitted = proof::admit(&mut channel, request, &settings, shared, tls.is_some()).await?;
         Ok((admitted, place(shared)?))
     });
@@ -158,6 +170,7 @@ pub async fn establish(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>
         Ok(Ok(admitted)) => admitted,
     };
     let (proof::Admitted { request, agent, database }, client_place) = admitted;
+    drop(half_open);
     match reach(&database, &request, &settings).await {
         Err(error) => {
             tracing::warn!(database = %database.name, agent = %agent.name, %error, "no upstream session");

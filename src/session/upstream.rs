@@ -24,6 +24,9 @@ const LOGIN_MESSAGE_MAX: usize = 64 * 1024;
 /// Most messages a server may send before it is ready.
 const LOGIN_MESSAGES_MAX: usize = 1000;
 
+/// Most bytes of parameters a server may report before it is ready; PostgreSQL reports under 1 KiB.
+const PARAMETER_BYTES_MAX: usize = 64 * 1024;
+
 const PROTOCOL_3_0: u32 = 3 << 16;
 
 /// A session at the real database, ready for its first statement.
@@ -83,14 +86,19 @@ type Settled = (Vec<(String, String)>, Option<CancelKey>);
 async fn settle(channel: &mut Channel<UpstreamStream>) -> Result<Settled, UpstreamError> {
     let mut parameters = Vec::new();
     let mut key = None;
+    let mut bytes = 0_usize;
     for _ in 0..LOGIN_MESSAGES_MAX {
         let Frame { kind, body } = message(channel).await?;
         match kind {
             b'S' => {
+                bytes = bytes.saturating_add(body.len());
+                if bytes > PARAMETER_BYTES_MAX {
+                    return Err(UpstreamError::Endless);
+                }
                 let status = ParameterStatus::decode(&body)?;
                 parameters.push((status.name.to_owned(), status.value.to_owned()));
             }
-            b'K' => key = Some(CancelKey::decode(&body)?),
+            b'K' if key.is_none() => key = Some(CancelKey::decode(&body)?),
             b'Z' if TransactionState::decode(&body)? == TransactionState::Idle => return Ok((parameters, key)),
             other => return Err(UpstreamError::unexpected("ParameterStatus, BackendKeyData or ReadyForQuery", other)),
         }

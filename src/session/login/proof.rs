@@ -72,8 +72,8 @@ fn database(settings: &Settings, agent: &Agent, name: &str) -> Result<Arc<Databa
     Ok(database.clone())
 }
 
-/// A name from outside, fit for one line of text.
-fn shown(name: &str) -> String {
+/// A name from outside, fit for one line of text and for the audit: no control characters, at most 64 letters.
+pub(crate) fn shown(name: &str) -> String {
     name.chars().filter(|letter| !letter.is_control()).take(64).collect()
 }
 

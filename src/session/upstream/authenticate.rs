@@ -116,3 +116,23 @@ async fn keys(database: &Database, challenge: &Challenge) -> Result<Keys, Upstre
     *database.keys.lock() = Some(derived.clone());
     Ok(derived.keys)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn best_mechanism_of_both_sides_is_chosen() {
+        let hash = || Some(vec![7; 32]);
+        for (offered, end_point, wanted) in [
+            (&[SCRAM_PLUS, SCRAM][..], hash(), Some(Binding::EndPoint(vec![7; 32]))),
+            (&[SCRAM_PLUS, SCRAM], None, Some(Binding::Unable)),
+            (&[SCRAM], hash(), Some(Binding::NotOffered)),
+            (&[SCRAM_PLUS], None, None),
+            (&["OAUTHBEARER"], hash(), None),
+            (&[], None, None),
+        ] {
+            assert_eq!(choose(offered, end_point).ok(), wanted, "{offered:?}");
+        }
+    }
+}

@@ -57,7 +57,7 @@ pub enum UpstreamError {
         message: String,
     },
     /// The server talks and never gets ready.
-    #[error("server sent too many messages before it was ready")]
+    #[error("server sent too much before it was ready")]
     Endless,
     /// It took too long.
     #[error("login took too long")]

@@ -1,0 +1,19 @@
+//! From accept to "both sides are ready", against a real PostgreSQL: every way to log in, and every way to be refused.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::print_stdout
+)]
+
+mod attacks;
+mod clients;
+mod harness;
+#[path = "../support/postgres.rs"]
+#[allow(dead_code)]
+mod postgres;
+mod raw;
+mod upstreams;
