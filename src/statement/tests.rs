@@ -293,7 +293,7 @@ fn deep_and_long_texts_neither_crash_nor_stall() {
     survives(format!("select 1 from departments where id = 1{}", " or id = 2".repeat(10_000)));
     survives(format!("select 1{}", " union select 1".repeat(5_000)));
     survives(format!("select id from departments where id in (1{})", ", 1".repeat(100_000)));
-    survives(format!("select {}1", "-".repeat(1).repeat(1) + &"- ".repeat(50_000)));
+    survives(format!("select {}1", "- ".repeat(50_000)));
     survives(format!("select 1{}", "+1".repeat(100_000)));
     survives(format!("select 1{}", "::text".repeat(50_000)));
     survives(format!("select {} true", "not ".repeat(100_000)));

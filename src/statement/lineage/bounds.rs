@@ -45,11 +45,11 @@ pub fn product(leaves: &[Leaf], equalities: &[Equality]) -> RowBound {
         let settled = |leaf: u32, open: &[&Leaf]| !open.iter().any(|other| other.id == leaf);
         let next = open.iter().enumerate().find_map(|(index, leaf)| {
             let best = leaf.unique.iter().filter_map(|(key, shared)| {
-                let factors = key.iter().map(|column| {
+                let mut factors = key.iter().map(|column| {
                     let fixing = equalities.iter().filter(|e| e.column.leaf == leaf.id && e.column.column == *column);
                     fixing.filter(|e| e.other.is_none_or(|o| settled(o.leaf, &open))).map(|e| e.times).min()
                 });
-                factors.fold(Some(*shared), |all, one| Some(all?.saturating_mul(one?)))
+                factors.try_fold(*shared, |all, one| Some(all.saturating_mul(one?)))
             });
             best.min().map(|factor| (index, factor))
         });

@@ -9,9 +9,8 @@ use super::source::Product;
 use super::value::{Field, Origin, Shape, Value};
 use crate::catalog::{ColumnKey, Relation, RelationKey, RelationKind};
 use crate::statement::footprint::{Access, ColumnWrite, Facet, Flow, Position, RowBound};
-use crate::statement::tree::{
-    Assignment, Conflict, Delete, Dml, Expr, Insert, Merge, Name, Returning, SubqueryKind, Target, Update, With,
-};
+use crate::statement::tree::change::{Assignment, Conflict, Delete, Insert, Merge, Returning, Target, Update};
+use crate::statement::tree::{Dml, Expr, Name, SubqueryKind, With};
 
 /// The relation a statement changes, as the names in the statement see it.
 struct Changed {
@@ -176,7 +175,7 @@ impl Analyser<'_> {
         let mut names = Env::inside(&level);
         names.rows.push(changed.row());
         let mut product = Product { leaves: vec![changed.leaf.clone()], ..Product::default() };
-        let from = self.from_list(&update.from, &mut names, &level);
+        let from = self.bring(&update.from, &mut names, &level);
         product.leaves.extend(from.leaves);
         product.equalities.extend(from.equalities);
         product.full |= from.full;
@@ -195,7 +194,7 @@ impl Analyser<'_> {
         let mut names = Env::inside(&level);
         names.rows.push(changed.row());
         let mut product = Product { leaves: vec![changed.leaf.clone()], ..Product::default() };
-        let from = self.from_list(&delete.from, &mut names, &level);
+        let from = self.bring(&delete.from, &mut names, &level);
         product.leaves.extend(from.leaves);
         product.equalities.extend(from.equalities);
         product.full |= from.full;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Analyser;
 use super::bounds;
 use super::label::label;
 use super::names::{Env, Found};
 use super::value::{Field, Shape, Value};
-use super::{Analyser, Local};
 use crate::statement::footprint::{Position, RowBound};
 use crate::statement::tree::{Body, Constant, Cte, Distinct, Dml, Expr, Item, Name, Query, Select, With};
 
@@ -151,7 +151,7 @@ impl Analyser<'_> {
     fn select(&mut self, select: &Select, order: &[Expr], outer: &Env<'_>) -> Shape {
         let around = std::mem::take(&mut self.local);
         let mut env = Env::inside(outer);
-        let mut product = self.from_list(&select.from, &mut env, outer);
+        let mut product = self.bring(&select.from, &mut env, outer);
         if let Some(filter) = &select.filter {
             let mut found = Vec::new();
             self.condition(filter, &env, Position::Predicate, &mut found);
@@ -218,7 +218,7 @@ impl Analyser<'_> {
 
     /// Adds the columns a star stands for; true when they are not all known.
     fn star(&mut self, path: &[Name], env: &Env<'_>, fields: &mut Vec<Field>) -> bool {
-        let wild = match path {
+        match path {
             [] => {
                 for row in &env.rows {
                     fields.extend(row.columns.iter().cloned());
@@ -235,8 +235,7 @@ impl Analyser<'_> {
                     true
                 }
             },
-        };
-        wild
+        }
     }
 
     /// GROUP BY: positions, then columns, then output names.
@@ -310,7 +309,7 @@ impl Analyser<'_> {
     }
 
     pub(super) fn nested(&mut self, query: &Query, env: &Env<'_>) -> Shape {
-        let around = std::mem::replace(&mut self.local, Local::default());
+        let around = std::mem::take(&mut self.local);
         let shape = self.query(query, env);
         self.local = around;
         shape

@@ -94,7 +94,7 @@ impl Source {
 
 impl Analyser<'_> {
     /// Brings the items of a FROM list into a level of names. `outer` is what items without LATERAL see.
-    pub(super) fn from_list(&mut self, items: &[From], env: &mut Env<'_>, outer: &Env<'_>) -> Product {
+    pub(super) fn bring(&mut self, items: &[From], env: &mut Env<'_>, outer: &Env<'_>) -> Product {
         let mut product = Product::default();
         for item in items {
             let source = self.source(item, env, outer);

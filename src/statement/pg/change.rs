@@ -7,9 +7,10 @@ use super::expression::{expression, optional, required};
 use super::from::{from_item, table_name};
 use super::query::{items, opaque_query, query, with};
 use super::{inner, name, unknown};
-use crate::statement::tree::{
-    Assignment, Conflict, Delete, Dml, Expr, Insert, Merge, MergeBranch, Name, Returning, Target, Update,
+use crate::statement::tree::change::{
+    Assignment, Conflict, Delete, Insert, Merge, MergeBranch, Returning, Target, Update,
 };
+use crate::statement::tree::{Dml, Expr, Name};
 
 pub(super) fn statement(node: &NodeEnum) -> Option<Dml> {
     Some(match node {

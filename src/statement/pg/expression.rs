@@ -8,6 +8,9 @@ use super::query::{opaque_query, query};
 use super::{inner, name, names, string, unknown};
 use crate::statement::tree::{Constant, Expr, Name, Operator, SubqueryKind, TypeName};
 
+/// Subscripts and fields after one value, at most.
+const INDIRECTIONS_MAX: usize = 32;
+
 pub(super) fn expressions(nodes: &[Node]) -> Vec<Expr> {
     nodes.iter().map(expression).collect()
 }
@@ -250,6 +253,10 @@ fn case_expr(case: &protobuf::CaseExpr) -> Expr {
 
 fn indirect(indirection: &protobuf::AIndirection) -> Expr {
     let mut value = required(&indirection.arg);
+    // A list here is a nesting in our tree, so its length is bounded like depth is.
+    if indirection.indirection.len() > INDIRECTIONS_MAX {
+        return Expr::Opaque(unknown("indirection", "too many subscripts or fields in a row"), vec![value]);
+    }
     for step in &indirection.indirection {
         value = match &step.node {
             Some(NodeEnum::String(field)) => Expr::Field(Box::new(value), name(&field.sval)),
