@@ -1,1 +1,3 @@
-//! (being written)
+//! One file per subcommand.
+
+pub mod rules;

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod raw;
 pub mod render;
+pub mod rules_dir;
 
 #[cfg(test)]
 mod tests;
