@@ -1,12 +1,15 @@
 //! One rule against one statement: does it match, and why, in words.
 
+use crate::catalog::{Relation, RelationKey};
 use crate::policy::action::Action;
 use crate::policy::judge::Situation;
 use crate::policy::judge::builtin::opaque_words;
 use crate::policy::judge::facts::Facts;
 use crate::policy::judge::words;
 use crate::policy::rules::file::verb_name;
+use crate::policy::rules::glob::PathPattern;
 use crate::policy::rules::{Rule, When, glob};
+use crate::statement::footprint::RelationUse;
 
 /// Does the rule match?
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,11 +85,7 @@ fn what(when: &When, situation: &Situation<'_>) -> Check {
         }
     }
     if let Some(patterns) = &when.relations {
-        let fits = |name: &str| {
-            let parts: Vec<&str> = std::iter::once(situation.subject.database).chain(name.split('.')).collect();
-            patterns.iter().any(|pattern| pattern.fits_end(&parts))
-        };
-        match footprint.relations.iter().find(|used| fits(&used.name)) {
+        match footprint.relations.iter().find(|used| relation_fits(used, patterns, situation)) {
             Some(used) => reasons.push(format!("relation {}", used.name)),
             None => return Err("touches no relation listed".to_owned()),
         }
@@ -101,6 +100,27 @@ fn rows(when: &When, facts: &Facts) -> Check {
         true => Ok(vec![format!("may exceed {} rows", words::number(over))]),
         false => Err(format!("at most {} rows", words::number(over))),
     }
+}
+
+/// A partition is read through its parents and a parent through its partitions, so kin count as the relation itself.
+fn relation_fits(used: &RelationUse, patterns: &[PathPattern], situation: &Situation<'_>) -> bool {
+    let fits = |name: &str| {
+        let parts: Vec<&str> = std::iter::once(situation.subject.database).chain(name.split('.')).collect();
+        patterns.iter().any(|pattern| pattern.fits_end(&parts))
+    };
+    let catalog = situation.catalog;
+    let kin = |pick: fn(&Relation) -> &[RelationKey]| {
+        let mut found: Vec<RelationKey> = Vec::new();
+        let mut open: Vec<RelationKey> = used.key.into_iter().collect();
+        while let Some(key) = open.pop() {
+            let Some(relation) = catalog.relation(key) else { continue };
+            let fresh: Vec<RelationKey> = pick(relation).iter().filter(|key| !found.contains(key)).copied().collect();
+            found.extend(&fresh);
+            open.extend(fresh);
+        }
+        found.into_iter().filter_map(|key| catalog.relation(key)).any(|relation| fits(&relation.qualified()))
+    };
+    fits(&used.name) || kin(|relation| &relation.parents) || kin(|relation| &relation.children)
 }
 
 /// With both keys given, one action must touch one of the classes: a probe of one column does not make the output of

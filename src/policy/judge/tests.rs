@@ -501,3 +501,41 @@ fn summary_and_lineage_tell_approvers_what_is_read() {
     );
     assert_eq!(words::masked_outputs(&footprint, &bench.map), [("email".to_owned(), "pii.email".to_owned())]);
 }
+
+#[test]
+fn rule_on_a_relation_holds_for_its_partitions_and_its_parents() {
+    let tree = "database: shop
+tables:
+  public.pay: { columns: [id int8] }
+  public.pay_eu: { columns: [id int8], parents: [public.pay] }
+  public.pay_eu_de: { columns: [id int8], parents: [public.pay_eu] }
+  public.other: { columns: [id int8] }
+";
+    for (pattern, table, effect) in
+        [("pay", "pay_eu_de", Effect::Deny), ("public.pay_eu_de", "pay", Effect::Deny), ("pay", "other", Effect::Allow)]
+    {
+        let mut bench = Bench::rules(&format!("rules: [{{ id: d, when: {{ relations: [{pattern}] }}, then: deny }}]"));
+        let raw = crate::policy::rules::file::CatalogRaw::read(tree, "c").unwrap();
+        bench.catalog = raw.to_catalog().unwrap();
+        let footprint = bench.select(&[&format!("{table}.id")], RowBound::AtMost(1));
+        assert_eq!(bench.judge(&footprint, Evidence::default()).effect, effect, "{pattern} {table}");
+    }
+}
+
+#[test]
+fn opaque_statement_touches_every_class_in_its_reach() {
+    let bench = Bench::baseline();
+    let mut footprint = bench.select(&["api_keys.id"], RowBound::AtMost(1));
+    footprint.opaque = vec![Opaque { what: Arc::from("function public.f()"), why: Arc::from("its body is not SQL") }];
+    let ruling = bench.judge(&footprint, Evidence::default());
+    assert_eq!((ruling.effect, ruling.classes), (Effect::Hold, vec!["secret".to_owned()]));
+}
+
+#[test]
+fn plans_and_settings_are_never_bulk() {
+    let bench = Bench::baseline();
+    let mut footprint = blank(Verb::Show, Facet::Session);
+    footprint.returned = RowBound::Unbounded;
+    let ruling = bench.judge(&footprint, Evidence::default());
+    assert_eq!((ruling.effect, ruling.ceiling), (Effect::Allow, None));
+}
