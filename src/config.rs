@@ -171,6 +171,12 @@ pub struct AuditConfig {
     pub sync_every: Duration,
 }
 
+impl From<&HoldConfig> for crate::policy::rules::Times {
+    fn from(hold: &HoldConfig) -> Self {
+        Self { expires: hold.expires, hold: hold.hold, use_within: hold.use_within }
+    }
+}
+
 /// The JSON Schema of `holdpoint.yaml`, pretty-printed, with a final newline.
 pub fn config_schema() -> String {
     format!("{:#}\n", crate::policy::yaml::schema::of::<raw::ConfigFile>())

@@ -123,10 +123,18 @@ fn relation_fits(used: &RelationUse, patterns: &[PathPattern], situation: &Situa
     fits(&used.name) || kin(|relation| &relation.parents) || kin(|relation| &relation.children)
 }
 
+/// Does this word of a rule mean this action of a statement? A bulk read is a read and a bulk write a write: a rule
+/// against reads that let go of the large ones would be a trap.
+pub fn means(wanted: Action, action: Action) -> bool {
+    wanted == action
+        || matches!((wanted, action), (Action::Read, Action::BulkRead) | (Action::Write, Action::BulkWrite))
+}
+
 /// With both keys given, one action must touch one of the classes: a probe of one column does not make the output of
 /// another one match.
 fn actions_and_classes(when: &When, situation: &Situation<'_>, facts: &Facts) -> Check {
-    let listed = |action: &Action| when.actions.as_ref().is_none_or(|wanted| wanted.contains(action));
+    let meant = |wanted: &Vec<Action>, action: &Action| wanted.iter().any(|wanted| means(*wanted, *action));
+    let listed = |action: &Action| when.actions.as_ref().is_none_or(|wanted| meant(wanted, action));
     let present: Vec<Action> = facts.actions.keys().copied().filter(listed).collect();
     if present.is_empty() {
         let have: Vec<&str> = facts.actions.keys().map(|action| words::action(*action)).collect();

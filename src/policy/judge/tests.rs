@@ -539,3 +539,35 @@ fn plans_and_settings_are_never_bulk() {
     let ruling = bench.judge(&footprint, Evidence::default());
     assert_eq!((ruling.effect, ruling.ceiling), (Effect::Allow, None));
 }
+
+#[test]
+fn rule_on_reads_and_writes_means_the_large_ones_too() {
+    let bench = Bench::rules("rules: [{ id: none, when: { actions: [read, write] }, then: deny }]");
+    let select = bench.select(&["orders.id"], RowBound::Unbounded);
+    let update = bench.update("orders.status", vec![], RowBound::Unbounded);
+    for rows in [1, 1_000_000] {
+        assert_eq!(bench.judge(&select, Evidence::rows(rows)).effect, Effect::Deny);
+        assert_eq!(bench.judge(&update, Evidence::rows(rows)).effect, Effect::Deny);
+    }
+}
+
+#[test]
+fn more_rows_never_make_a_ruling_milder() {
+    let bench = Bench::rules(
+        "rules:
+  - { id: a, when: { actions: [read], rows_over: 10 }, then: hold }
+  - { id: b, when: { actions: [bulk_read] }, then: hold, approval: { stages: [{ groups: [x] }] } }
+  - { id: c, when: { rows_over: 5000 }, then: deny }",
+    );
+    let select = bench.select(&["orders.id"], RowBound::Unbounded);
+    let effects: Vec<Effect> = [0, 10, 11, 1000, 1001, 5000, 5001]
+        .iter()
+        .map(|rows| bench.judge(&select, Evidence::rows(*rows)).effect)
+        .collect();
+    let expected = [Effect::Allow, Effect::Allow, Effect::Hold, Effect::Hold, Effect::Hold, Effect::Hold, Effect::Deny];
+    assert_eq!(effects, expected);
+    let ceilings: Vec<Option<u64>> =
+        [0, 11, 1001, 5001].iter().map(|rows| bench.judge(&select, Evidence::rows(*rows)).ceiling).collect();
+    assert_eq!(ceilings, [Some(10), Some(1000), Some(5000), None]);
+    assert_eq!(bench.judge(&select, Evidence::default()).effect, Effect::Deny);
+}

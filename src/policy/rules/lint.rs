@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::catalog::Catalog;
 use crate::policy::action::Action;
+use crate::policy::judge::matching::means;
 use crate::policy::judge::words;
 use crate::policy::rules::file::Mode;
 use crate::policy::rules::shape::is_system;
@@ -102,7 +103,11 @@ impl RuleSet {
         let Some(first) = self.rules.first().map(|rule| &rule.origin) else { return findings };
         for action in GRAVE {
             let stops = |rule: &&Rule| {
-                let named = rule.when.actions.as_ref().is_none_or(|actions| actions.contains(&action));
+                let named = rule
+                    .when
+                    .actions
+                    .as_ref()
+                    .is_none_or(|actions| actions.iter().any(|wanted| means(*wanted, action)));
                 named && rule.mode == Mode::Enforce && rule.then != Effect::Allow
             };
             if !self.rules.iter().any(|rule| stops(&rule)) {
@@ -162,7 +167,7 @@ fn covers(wide: &When, narrow: &When) -> bool {
         (Some(_), None) => false,
     };
     numbers
-        && within(wide.actions.as_deref(), narrow.actions.as_deref(), |w, n| w == n)
+        && within(wide.actions.as_deref(), narrow.actions.as_deref(), |w, n| means(*w, *n))
         && within(wide.classes.as_deref(), narrow.classes.as_deref(), |w, n| glob::fits(w, n))
         && within(wide.agents.as_deref(), narrow.agents.as_deref(), |w, n| glob::fits(w, n))
         && within(wide.groups.as_deref(), narrow.groups.as_deref(), |w, n| w == n)
