@@ -3,6 +3,7 @@
 pub mod file;
 pub mod raw;
 pub mod render;
+pub mod rules_dir;
 
 #[cfg(test)]
 mod tests;
@@ -168,6 +169,12 @@ pub struct AuditConfig {
     pub checkpoint_file: Option<PathBuf>,
     /// Ordinary records may stay unsynced for at most this long. Default 50 ms.
     pub sync_every: Duration,
+}
+
+impl From<&HoldConfig> for crate::policy::rules::Times {
+    fn from(hold: &HoldConfig) -> Self {
+        Self { expires: hold.expires, hold: hold.hold, use_within: hold.use_within }
+    }
 }
 
 /// The JSON Schema of `holdpoint.yaml`, pretty-printed, with a final newline.

@@ -159,7 +159,7 @@ impl RuleSet {
 
     /// The number of rows behind which another rule would hold or deny; the stream stops there. `None`: no such number.
     fn ceiling(&self, situation: &Situation<'_>, facts: &Facts, hits: &[RuleHit], evidence: Evidence) -> Option<u64> {
-        if situation.footprint.returned == RowBound::None || facts.system_only {
+        if situation.footprint.returned == RowBound::None || facts.unlimited {
             return None;
         }
         let over = self.rules.iter().filter_map(|rule| rule.when.rows_over);

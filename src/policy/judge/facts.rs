@@ -71,8 +71,8 @@ pub struct Facts {
     pub tainted: bool,
     /// More rows returned than this are bulk.
     pub read_limit: u64,
-    /// Reads system relations, and nothing else.
-    pub system_only: bool,
+    /// No number of rows makes it bulk: it reads system relations and nothing else, or its rows are no data.
+    pub unlimited: bool,
     /// Rows to be expected.
     pub measure: Measure,
 }
@@ -88,12 +88,16 @@ impl Facts {
         let copied = classes_copied(situation);
         let mut touched: ClassNames = shown.iter().chain(&written).chain(&probed).chain(&defined).cloned().collect();
         touched.extend(copied.iter().flatten().cloned());
+        if !situation.footprint.opaque.is_empty() {
+            // FAIL CLOSED: what was not understood may touch whatever the statement can reach.
+            touched.extend(classes_in_reach(situation));
+        }
         let agent_limit = rules.agent_limit(&situation.subject.agent.0);
         let mut facts = Self {
             actions: BTreeMap::new(),
             tainted: is_tainted(situation, &touched),
             read_limit: limit(situation.map, &shown, agent_limit),
-            system_only: reads_system_only(situation),
+            unlimited: reads_system_only(situation) || tells_no_rows(situation.footprint.verb),
             measure,
             touched,
         };
@@ -117,7 +121,7 @@ impl Facts {
         let returns = footprint.returned != RowBound::None;
         let only_reads = has(Facet::Reads) && footprint.facets.len() == 1 && footprint.transfer.is_none();
         if returns || only_reads {
-            let bulk = returns && !self.system_only && self.measure.returned.may_exceed(self.read_limit);
+            let bulk = returns && !self.unlimited && self.measure.returned.may_exceed(self.read_limit);
             let action = if bulk { Action::BulkRead } else { Action::Read };
             self.actions.insert(action, shown.clone());
         }
@@ -219,6 +223,7 @@ fn classes_copied(situation: &Situation<'_>) -> Option<ClassNames> {
             unknown |= output.unknown;
         }
     }
+    unknown &= !map.columns.is_empty();
     if unknown {
         // FAIL CLOSED: what could not be followed is written somewhere; assume that it is classified.
         found.extend(classes_in_reach(situation));
@@ -240,6 +245,11 @@ fn is_tainted(situation: &Situation<'_>, touched: &ClassNames) -> bool {
 fn limit(map: &ClassMap, shown: &ClassNames, agent_limit: u64) -> u64 {
     let own = map.classes.iter().filter(|class| shown.contains(&class.name)).filter_map(|class| class.bulk_rows);
     own.fold(agent_limit, u64::min)
+}
+
+/// Plans and settings are told in rows, too.
+fn tells_no_rows(verb: Verb) -> bool {
+    matches!(verb, Verb::Explain | Verb::Show)
 }
 
 fn reads_system_only(situation: &Situation<'_>) -> bool {

@@ -1,12 +1,15 @@
 //! One rule against one statement: does it match, and why, in words.
 
+use crate::catalog::{Relation, RelationKey};
 use crate::policy::action::Action;
 use crate::policy::judge::Situation;
 use crate::policy::judge::builtin::opaque_words;
 use crate::policy::judge::facts::Facts;
 use crate::policy::judge::words;
 use crate::policy::rules::file::verb_name;
+use crate::policy::rules::glob::PathPattern;
 use crate::policy::rules::{Rule, When, glob};
+use crate::statement::footprint::RelationUse;
 
 /// Does the rule match?
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,11 +85,7 @@ fn what(when: &When, situation: &Situation<'_>) -> Check {
         }
     }
     if let Some(patterns) = &when.relations {
-        let fits = |name: &str| {
-            let parts: Vec<&str> = std::iter::once(situation.subject.database).chain(name.split('.')).collect();
-            patterns.iter().any(|pattern| pattern.fits_end(&parts))
-        };
-        match footprint.relations.iter().find(|used| fits(&used.name)) {
+        match footprint.relations.iter().find(|used| relation_fits(used, patterns, situation)) {
             Some(used) => reasons.push(format!("relation {}", used.name)),
             None => return Err("touches no relation listed".to_owned()),
         }
@@ -103,10 +102,39 @@ fn rows(when: &When, facts: &Facts) -> Check {
     }
 }
 
+/// A partition is read through its parents and a parent through its partitions, so kin count as the relation itself.
+fn relation_fits(used: &RelationUse, patterns: &[PathPattern], situation: &Situation<'_>) -> bool {
+    let fits = |name: &str| {
+        let parts: Vec<&str> = std::iter::once(situation.subject.database).chain(name.split('.')).collect();
+        patterns.iter().any(|pattern| pattern.fits_end(&parts))
+    };
+    let catalog = situation.catalog;
+    let kin = |pick: fn(&Relation) -> &[RelationKey]| {
+        let mut found: Vec<RelationKey> = Vec::new();
+        let mut open: Vec<RelationKey> = used.key.into_iter().collect();
+        while let Some(key) = open.pop() {
+            let Some(relation) = catalog.relation(key) else { continue };
+            let fresh: Vec<RelationKey> = pick(relation).iter().filter(|key| !found.contains(key)).copied().collect();
+            found.extend(&fresh);
+            open.extend(fresh);
+        }
+        found.into_iter().filter_map(|key| catalog.relation(key)).any(|relation| fits(&relation.qualified()))
+    };
+    fits(&used.name) || kin(|relation| &relation.parents) || kin(|relation| &relation.children)
+}
+
+/// Does this word of a rule mean this action of a statement? A bulk read is a read and a bulk write a write: a rule
+/// against reads that let go of the large ones would be a trap.
+pub fn means(wanted: Action, action: Action) -> bool {
+    wanted == action
+        || matches!((wanted, action), (Action::Read, Action::BulkRead) | (Action::Write, Action::BulkWrite))
+}
+
 /// With both keys given, one action must touch one of the classes: a probe of one column does not make the output of
 /// another one match.
 fn actions_and_classes(when: &When, situation: &Situation<'_>, facts: &Facts) -> Check {
-    let listed = |action: &Action| when.actions.as_ref().is_none_or(|wanted| wanted.contains(action));
+    let meant = |wanted: &Vec<Action>, action: &Action| wanted.iter().any(|wanted| means(*wanted, *action));
+    let listed = |action: &Action| when.actions.as_ref().is_none_or(|wanted| meant(wanted, action));
     let present: Vec<Action> = facts.actions.keys().copied().filter(listed).collect();
     if present.is_empty() {
         let have: Vec<&str> = facts.actions.keys().map(|action| words::action(*action)).collect();

@@ -501,3 +501,73 @@ fn summary_and_lineage_tell_approvers_what_is_read() {
     );
     assert_eq!(words::masked_outputs(&footprint, &bench.map), [("email".to_owned(), "pii.email".to_owned())]);
 }
+
+#[test]
+fn rule_on_a_relation_holds_for_its_partitions_and_its_parents() {
+    let tree = "database: shop
+tables:
+  public.pay: { columns: [id int8] }
+  public.pay_eu: { columns: [id int8], parents: [public.pay] }
+  public.pay_eu_de: { columns: [id int8], parents: [public.pay_eu] }
+  public.other: { columns: [id int8] }
+";
+    for (pattern, table, effect) in
+        [("pay", "pay_eu_de", Effect::Deny), ("public.pay_eu_de", "pay", Effect::Deny), ("pay", "other", Effect::Allow)]
+    {
+        let mut bench = Bench::rules(&format!("rules: [{{ id: d, when: {{ relations: [{pattern}] }}, then: deny }}]"));
+        let raw = crate::policy::rules::file::CatalogRaw::read(tree, "c").unwrap();
+        bench.catalog = raw.to_catalog().unwrap();
+        let footprint = bench.select(&[&format!("{table}.id")], RowBound::AtMost(1));
+        assert_eq!(bench.judge(&footprint, Evidence::default()).effect, effect, "{pattern} {table}");
+    }
+}
+
+#[test]
+fn opaque_statement_touches_every_class_in_its_reach() {
+    let bench = Bench::baseline();
+    let mut footprint = bench.select(&["api_keys.id"], RowBound::AtMost(1));
+    footprint.opaque = vec![Opaque { what: Arc::from("function public.f()"), why: Arc::from("its body is not SQL") }];
+    let ruling = bench.judge(&footprint, Evidence::default());
+    assert_eq!((ruling.effect, ruling.classes), (Effect::Hold, vec!["secret".to_owned()]));
+}
+
+#[test]
+fn plans_and_settings_are_never_bulk() {
+    let bench = Bench::baseline();
+    let mut footprint = blank(Verb::Show, Facet::Session);
+    footprint.returned = RowBound::Unbounded;
+    let ruling = bench.judge(&footprint, Evidence::default());
+    assert_eq!((ruling.effect, ruling.ceiling), (Effect::Allow, None));
+}
+
+#[test]
+fn rule_on_reads_and_writes_means_the_large_ones_too() {
+    let bench = Bench::rules("rules: [{ id: none, when: { actions: [read, write] }, then: deny }]");
+    let select = bench.select(&["orders.id"], RowBound::Unbounded);
+    let update = bench.update("orders.status", vec![], RowBound::Unbounded);
+    for rows in [1, 1_000_000] {
+        assert_eq!(bench.judge(&select, Evidence::rows(rows)).effect, Effect::Deny);
+        assert_eq!(bench.judge(&update, Evidence::rows(rows)).effect, Effect::Deny);
+    }
+}
+
+#[test]
+fn more_rows_never_make_a_ruling_milder() {
+    let bench = Bench::rules(
+        "rules:
+  - { id: a, when: { actions: [read], rows_over: 10 }, then: hold }
+  - { id: b, when: { actions: [bulk_read] }, then: hold, approval: { stages: [{ groups: [x] }] } }
+  - { id: c, when: { rows_over: 5000 }, then: deny }",
+    );
+    let select = bench.select(&["orders.id"], RowBound::Unbounded);
+    let effects: Vec<Effect> = [0, 10, 11, 1000, 1001, 5000, 5001]
+        .iter()
+        .map(|rows| bench.judge(&select, Evidence::rows(*rows)).effect)
+        .collect();
+    let expected = [Effect::Allow, Effect::Allow, Effect::Hold, Effect::Hold, Effect::Hold, Effect::Hold, Effect::Deny];
+    assert_eq!(effects, expected);
+    let ceilings: Vec<Option<u64>> =
+        [0, 11, 1001, 5001].iter().map(|rows| bench.judge(&select, Evidence::rows(*rows)).ceiling).collect();
+    assert_eq!(ceilings, [Some(10), Some(1000), Some(5000), None]);
+    assert_eq!(bench.judge(&select, Evidence::default()).effect, Effect::Deny);
+}

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::catalog::{Catalog, ColumnKey, Relation, RelationKey};
 use crate::policy::class::ClassMap;
 use crate::policy::rules::shape::is_system;
-use crate::policy::rules::{ColumnPattern, ColumnRule, RuleSet};
+use crate::policy::rules::{ColumnPattern, RuleSet};
+
+/// Classes by the column's name alone: names repeat, and expressions are slow.
+type Names<'c> = HashMap<&'c str, Vec<usize>>;
 
 type Classes = BTreeMap<(RelationKey, i16), BTreeSet<usize>>;
 
@@ -14,9 +17,10 @@ impl RuleSet {
     /// up to parents too: a parent's rows are its children's rows. `*` never means a system schema; name it to mean it.
     pub fn class_map(&self, catalog: &Catalog) -> ClassMap {
         let mut classes = Classes::new();
+        let mut seen = Names::new();
         for relation in catalog.relations() {
             for column in &relation.columns {
-                let found = self.classes_of(catalog, relation, &column.name);
+                let found = self.classes_of(catalog, relation, &column.name, &mut seen);
                 if !found.is_empty() {
                     classes.insert((relation.key, column.number), found);
                 }
@@ -33,12 +37,32 @@ impl RuleSet {
         map
     }
 
-    fn classes_of(&self, catalog: &Catalog, relation: &Relation, column: &str) -> BTreeSet<usize> {
+    fn classes_of<'c>(
+        &self,
+        catalog: &Catalog,
+        relation: &Relation,
+        column: &'c str,
+        seen: &mut Names<'c>,
+    ) -> BTreeSet<usize> {
         let path = [&*catalog.database, &*relation.schema, &*relation.name, column];
-        let fits = |rule: &&ColumnRule| rule.by.fits(&path, is_system(&relation.schema));
-        let exempt = self.columns.iter().filter(fits).any(|rule| rule.class.is_none());
-        let counts = |rule: &&ColumnRule| !(exempt && matches!(rule.by, ColumnPattern::Name(_)));
-        self.columns.iter().filter(fits).filter(counts).filter_map(|rule| rule.class).collect()
+        let system = is_system(&relation.schema);
+        let paths = self.columns.iter().filter(|rule| matches!(rule.by, ColumnPattern::Path(_)));
+        let by_path: Vec<Option<usize>> =
+            paths.filter(|rule| rule.by.fits(&path, system)).map(|rule| rule.class).collect();
+        let exempt = by_path.contains(&None);
+        let mut found: BTreeSet<usize> = by_path.into_iter().flatten().collect();
+        if !system && !exempt {
+            let by_name = seen.entry(column).or_insert_with(|| self.classes_by_name(column));
+            found.extend(by_name.iter().copied());
+        }
+        found
+    }
+
+    fn classes_by_name(&self, column: &str) -> Vec<usize> {
+        let names =
+            self.columns.iter().filter(|rule| matches!(&rule.by, ColumnPattern::Name(regex) if regex.is_match(column)));
+        let classes: Vec<Option<usize>> = names.map(|rule| rule.class).collect();
+        if classes.contains(&None) { Vec::new() } else { classes.into_iter().flatten().collect() }
     }
 }
 

@@ -196,7 +196,7 @@ pub struct RuleRaw {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhenRaw {
-    /// The statement amounts to one of these.
+    /// The statement amounts to one of these; `read` means `bulk_read` too, and `write` means `bulk_write` too.
     #[serde(default)]
     pub actions: Option<Vec<Action>>,
     /// It touches one of these classes (with `actions`: in that way); `*` stands for anything.

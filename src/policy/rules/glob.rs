@@ -2,6 +2,9 @@
 
 /// Does the pattern fit the whole text? `*` stands for any characters, `?` for one.
 pub fn fits(pattern: &str, text: &str) -> bool {
+    if pattern == "*" || !pattern.contains(['*', '?']) {
+        return pattern == "*" || pattern == text;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);

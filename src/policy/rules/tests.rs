@@ -177,3 +177,36 @@ fn example_that_ships_loads_and_has_tests() {
     let rules = RuleSet::load_dir(&[("example.yaml".to_owned(), text.to_owned())]).unwrap();
     assert!(!rules.tests().is_empty() && rules.catalog().is_some());
 }
+
+#[test]
+fn damaged_files_are_refused_or_read_but_never_crash() {
+    let text = include_str!("../../../rules/example.yaml.sample");
+    let junk = [
+        "{",
+        "]",
+        ": ",
+        "\n",
+        "\t",
+        "&a ",
+        "*a ",
+        "!!x ",
+        "---\n",
+        "\u{0}",
+        "\"",
+        "'",
+        "- ",
+        "é",
+        "99999999999999999999",
+    ];
+    let places: Vec<usize> = text.char_indices().map(|(index, _)| index).collect();
+    for round in 0..400_usize {
+        let at = places[round.wrapping_mul(7919) % places.len()];
+        let (before, after) = text.split_at(at);
+        let damaged = match round % 3 {
+            0 => before.to_owned(),
+            1 => format!("{before}{}{after}", junk[round % junk.len()]),
+            _ => format!("{before}{}", after.get(1..).unwrap_or_default()),
+        };
+        let _ = RuleSet::load_dir(&[("damaged.yaml".to_owned(), damaged)]);
+    }
+}
