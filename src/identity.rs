@@ -3,4 +3,5 @@
 pub mod agent;
 pub mod ids;
 pub mod person;
+pub mod store;
 pub mod token;
