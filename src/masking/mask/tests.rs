@@ -205,6 +205,9 @@ fn hashes_are_shaped_like_their_type() {
     let uuid = text(&MaskSpec::Hash, 2950, "0b0e8a4c-5a0f-4d6e-9d1e-0123456789ab").unwrap();
     assert_eq!((uuid.len(), &uuid[8..9], &uuid[14..15], &uuid[23..24]), (36, "-", "8", "-"));
     assert!("89ab".contains(&uuid[19..20]));
+    let distinct: std::collections::BTreeSet<_> =
+        (0..200).map(|number| text(&MaskSpec::Hash, 23, &number.to_string())).collect();
+    assert!(distinct.len() > 195, "{} of 200", distinct.len());
     for number in 0..200 {
         let hash = |oid| text(&MaskSpec::Hash, oid, &number.to_string()).unwrap();
         assert!(hash(21).parse::<i16>().unwrap() > 0);
