@@ -195,8 +195,8 @@ pub fn refused(id: &str, error: DecisionError) -> Problem {
             Kind::SelfApproval,
             "the agent's owner, the person it acts for and who issued its credential never decide".into(),
         ),
-        DecisionError::StaleVersion { version } => {
-            (Kind::StaleVersion, format!("{id} is at version {version}; look at it again before deciding"))
+        DecisionError::StaleVersion { current } => {
+            (Kind::StaleVersion, format!("{id} is at version {current}; look at it again before deciding"))
         }
         DecisionError::DigestMismatch => (Kind::DigestMismatch, "this is not the digest of what is asked".into()),
         DecisionError::Expired => (Kind::Expired, format!("{id} expired; the agent has to ask again")),

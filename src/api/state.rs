@@ -122,7 +122,7 @@ impl ApiState {
     /// # Errors
     /// The store does not answer.
     pub async fn token(&self, id: &str) -> Result<Option<Token>, Problem> {
-        self.tokens.get(id).map_err(|error| Problem::unavailable("the store", error))
+        self.tokens.token(id).map_err(|error| Problem::unavailable("the store", error))
     }
 
     /// Notes that a token was used, to the minute. Not being able to is no reason to refuse.
@@ -132,9 +132,9 @@ impl ApiState {
             return;
         }
         let _one_at_a_time = self.identity_writes.lock().await;
-        if let Ok(Some(mut token)) = self.tokens.get(&token.id) {
+        if let Ok(Some(mut token)) = self.tokens.token(&token.id) {
             token.last_used_at = Some(now);
-            if let Err(error) = self.tokens.put(&token) {
+            if let Err(error) = self.tokens.replace_token(token).await {
                 tracing::warn!(%error, "could not note the use of a token");
             }
         }

@@ -98,7 +98,7 @@ impl Store {
     /// # Errors
     /// There is none, or the store fails.
     pub fn agent(&self, name: &str) -> Result<Agent, Failure> {
-        let found = self.agents.get(&AgentName(name.to_owned())).map_err(trouble)?;
+        let found = self.agents.agent(&AgentName(name.to_owned())).map_err(trouble)?;
         found.ok_or_else(|| Failure::Usage(format!("there is no agent {}", line(name))))
     }
 

@@ -96,7 +96,12 @@ pub async fn decide(
         return Ok(rebuild(answer, true));
     }
     let id = approval.id.clone();
-    let decided = carry_out(&state, verb, approval, decision(&caller, body, if_version, &headers)).await;
+    let mut decision = decision(&caller, body, if_version, &headers);
+    if if_version.is_some() && decision.digest.is_none() {
+        // What is asked never changes: whoever saw this version saw this digest.
+        decision.digest = Some(approval.request.digest.clone());
+    }
+    let decided = carry_out(&state, verb, approval, decision).await;
     let decided = decided.map_err(|error| refused(id.as_str(), error))?;
     let etag = Some(format!("\"{}\"", decided.version));
     let json = serde_json::to_vec(&Resource::new(decided, &state.public_url))
