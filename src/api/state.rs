@@ -13,12 +13,14 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::approvals::idempotency::Answers;
-use crate::api::doors::{AgentStore, Approvals, Audit, TokenStore};
 use crate::api::problem::Problem;
 use crate::audit::event::Event;
+use crate::audit::log::AuditLog;
 use crate::clock::{Clock, Timestamp};
+use crate::gate::desk::Desk;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
+use crate::identity::store::{AgentStore, TokenStore};
 use crate::identity::token::Token;
 
 /// One readiness check: a name and a question that answers `Ok` or what is wrong, in words without secrets.
@@ -75,13 +77,13 @@ pub trait RulesDoor: Send + Sync {
 #[derive(Clone)]
 pub struct ApiState {
     /// The desk where statements wait.
-    pub desk: Arc<dyn Approvals>,
+    pub desk: Arc<Desk>,
     /// Agents.
     pub agents: Arc<dyn AgentStore>,
     /// Tokens.
     pub tokens: Arc<dyn TokenStore>,
     /// The audit log.
-    pub audit: Arc<dyn Audit>,
+    pub audit: Arc<AuditLog>,
     /// The people of `holdpoint.yaml`, replaced when it is read again.
     pub people: Arc<ArcSwap<Vec<Person>>>,
     /// The keys under `databases:`.
@@ -140,11 +142,11 @@ impl ApiState {
         }
     }
 
-    /// Writes an event before the effect it speaks of.
+    /// Records an event durably, before the effect it speaks of.
     ///
     /// # Errors
     /// The audit log does not take it: the caller must not go on.
     pub async fn record(&self, event: Event) -> Result<u64, Problem> {
-        self.audit.append(event).await.map_err(|error| Problem::unavailable("the audit log", error))
+        self.audit.record_durable(event).await.map_err(|error| Problem::unavailable("the audit log", error))
     }
 }

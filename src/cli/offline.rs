@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::api::doors::{AgentStore, Audit, TokenStore};
 use crate::audit::event::Event;
+use crate::audit::log::AuditLog;
 use crate::cli::Global;
 use crate::cli::client::Client;
 use crate::cli::exit::Failure;
@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
+use crate::identity::store::{AgentStore, TokenStore};
 
 /// How agents and tokens are reached.
 pub enum Way {
@@ -33,7 +34,7 @@ pub struct Store {
     pub config: Config,
     /// Who is at the keyboard: the login name. It becomes the issuer, and an issuer does not approve.
     pub operator: PersonName,
-    audit: Arc<dyn Audit>,
+    audit: Arc<AuditLog>,
 }
 
 /// The API if it answers, else the store.
@@ -109,7 +110,7 @@ impl Store {
     pub async fn record(&self, what: String) -> Result<(), Failure> {
         let event = Event::IdentityChanged { by: self.operator.clone(), what };
         self.audit
-            .append(event)
+            .record_durable(event)
             .await
             .map(|_| ())
             .map_err(|error| Failure::Unreachable(format!("the audit log failed: {error}")))

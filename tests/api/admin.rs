@@ -42,7 +42,8 @@ async fn agent_with_an_odd_name_or_an_unknown_owner_or_database_is_not_made() {
 async fn agent_is_switched_off_and_on_and_removed() {
     let rig = Rig::new().await;
     rig.call("POST", "/v1/agents", "admin", &[], Some(json!({"name": "x", "owner": "mia"}))).await;
-    let state = |reply: crate::rig::Reply| reply.json["agents"].as_array().unwrap().iter().find(|a| a["name"] == "x").cloned();
+    let state =
+        |reply: crate::rig::Reply| reply.json["agents"].as_array().unwrap().iter().find(|a| a["name"] == "x").cloned();
     let off = rig.call("POST", "/v1/agents/x:disable", "admin", &[], None).await;
     assert_eq!((off.status, &off.json["disabled"]), (200, &json!(true)));
     assert_eq!(state(rig.get("/v1/agents", "admin").await).unwrap()["disabled"], true);

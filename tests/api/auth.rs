@@ -73,7 +73,13 @@ async fn revoked_and_expired_tokens_stop_at_once() {
     assert_eq!(problem(&rig.get("/v1/approvals", "reader").await), (401, "unauthorized"));
 
     let made = rig
-        .call("POST", "/v1/tokens", "admin", &[], Some(json!({"person": "dana", "scopes": ["approvals:read"], "expires_in": "1h"})))
+        .call(
+            "POST",
+            "/v1/tokens",
+            "admin",
+            &[],
+            Some(json!({"person": "dana", "scopes": ["approvals:read"], "expires_in": "1h"})),
+        )
         .await;
     assert_eq!(made.status, 201, "{}", made.json);
     let text = made.json["text"].as_str().unwrap();
@@ -97,7 +103,7 @@ async fn last_use_is_noted_and_does_not_undo_a_revocation() {
 async fn person_the_configuration_does_not_know_reads_but_decides_nothing() {
     let rig = Rig::new().await;
     let id = rig.pending("bot").await;
-    let token = rig.token_for("stranger");
+    let token = rig.token_for("stranger").await;
     assert_eq!(rig.call_with_text("GET", "/v1/approvals", &token).await.status, 200);
     let reply = rig.decide_as_text(&token, &id, "approve").await;
     assert_eq!(problem(&reply), (403, "not-an-approver"));

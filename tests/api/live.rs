@@ -58,6 +58,24 @@ async fn draining_ends_waits() {
 }
 
 #[tokio::test]
+async fn reader_that_comes_back_is_told_what_it_missed() {
+    let rig = Rig::new().await;
+    let seen = rig.state.audit.size().unwrap() - 1;
+    let id = rig.pending("bot").await;
+    rig.call("POST", &format!("/v1/approvals/{id}:deny"), "dana", &[], None).await;
+    let response = rig.open("/v1/events", "reader", &[("last-event-id", &seen.to_string())]).await;
+    let mut body = response.into_body().into_data_stream();
+    let chunk = tokio::time::timeout(Duration::from_secs(5), body.next()).await.unwrap().unwrap().unwrap();
+    let text = std::str::from_utf8(&chunk).unwrap();
+    assert!(text.contains(&id) && text.contains("denied"), "{text}");
+    for odd in ["x", "99999999"] {
+        let response = rig.open("/v1/events", "reader", &[("last-event-id", odd)]).await;
+        let chunk = response.into_body().into_data_stream().next().await.unwrap().unwrap();
+        assert!(std::str::from_utf8(&chunk).unwrap().contains("event: reset"));
+    }
+}
+
+#[tokio::test]
 async fn event_stream_tells_a_decision_and_ends_with_draining() {
     let rig = Rig::new().await;
     let id = rig.pending("bot").await;

@@ -25,7 +25,10 @@ async fn unique_beginning_of_an_id_is_enough_and_a_shared_one_is_not() {
     let id = rig.pending("bot").await;
     let shown = rig.get(&format!("/v1/approvals/{}", id[..10].to_lowercase()), "reader").await;
     assert_eq!(shown.json["id"], json!(id));
-    // 33 ids of a 32-letter alphabet: some two share their first character, and all share none.
+    rig.stored("apr_ZZ00000000000000").await;
+    rig.stored("apr_ZZ00000000000001").await;
+    assert_eq!(problem(&rig.get("/v1/approvals/apr_ZZ", "reader").await), (409, "ambiguous-id"));
+    assert_eq!(rig.get("/v1/approvals/zz00000000000001", "reader").await.status, 200);
     assert_eq!(problem(&rig.get("/v1/approvals/apr_0", "reader").await), (404, "not-found"));
     assert_eq!(problem(&rig.get("/v1/approvals/nonsense!", "reader").await), (404, "not-found"));
     assert_eq!(problem(&rig.get("/v1/approvals/apr_0000000000000000", "reader").await), (404, "not-found"));

@@ -15,20 +15,34 @@ fn json() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         let key = prop_oneof![
-            Just("reason".to_owned()), Just("digest".to_owned()), Just("name".to_owned()), Just("owner".to_owned()),
-            Just("person".to_owned()), Just("scopes".to_owned()), Just("sql".to_owned()), Just("database".to_owned()),
+            Just("reason".to_owned()),
+            Just("digest".to_owned()),
+            Just("name".to_owned()),
+            Just("owner".to_owned()),
+            Just("person".to_owned()),
+            Just("scopes".to_owned()),
+            Just("sql".to_owned()),
+            Just("database".to_owned()),
             ".{0,8}"
         ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::vec((key, inner), 0..5).prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
+            prop::collection::vec((key, inner), 0..5)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
         ]
     })
 }
 
 const PATHS: [&str; 9] = [
-    "/v1/approvals/ID:approve", "/v1/approvals/ID:deny", "/v1/approvals/ID:revoke", "/v1/approvals/ID:withdraw",
-    "/v1/agents", "/v1/tokens", "/v1/explain", "/v1/agents/bot:disable", "/v1/rules:reload",
+    "/v1/approvals/ID:approve",
+    "/v1/approvals/ID:deny",
+    "/v1/approvals/ID:revoke",
+    "/v1/approvals/ID:withdraw",
+    "/v1/agents",
+    "/v1/tokens",
+    "/v1/explain",
+    "/v1/agents/bot:disable",
+    "/v1/rules:reload",
 ];
 
 proptest! {

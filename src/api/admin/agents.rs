@@ -12,6 +12,7 @@ use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::state::ApiState;
 use crate::audit::event::Event;
 use crate::clock::Timestamp;
+use crate::gate::desk::DeskError;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::issue;
@@ -149,8 +150,8 @@ pub async fn remove(
     caller.require(Scope::Admin)?;
     let _one_at_a_time = state.identity_writes.lock().await;
     let agent = find(&state, &name)?.ok_or_else(|| Problem::not_found(format!("agent {name:?}")))?;
+    switch(&state, &agent.name, true, &caller).await?;
     state.record(changed(&caller, format!("agent {name} removed"))).await?;
-    switch(&state, &agent.name, true, caller.name()).await?;
     state.agents.remove_agent(agent.name).await.map_err(store_down)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -172,8 +173,7 @@ pub async fn act(
     match verb {
         "disable" | "enable" => {
             let off = verb == "disable";
-            state.record(changed(&caller, format!("agent {name} {verb}d"))).await?;
-            switch(&state, &agent.name, off, caller.name()).await?;
+            switch(&state, &agent.name, off, &caller).await?;
             agent.disabled = off;
             Ok(Json(AgentBody::from(agent)).into_response())
         }
@@ -187,9 +187,13 @@ pub async fn act(
     }
 }
 
-async fn switch(state: &ApiState, agent: &AgentName, off: bool, by: &PersonName) -> Result<(), Problem> {
-    let done = state.desk.kill(agent, off, by.clone()).await;
-    done.map_err(|error| Problem::unavailable("the kill switch", error))
+/// The desk records it, sets it, and tells whoever waits.
+async fn switch(state: &ApiState, agent: &AgentName, off: bool, caller: &Caller) -> Result<(), Problem> {
+    match state.desk.kill(agent, off, caller.person.clone()).await {
+        Ok(()) => Ok(()),
+        Err(DeskError::NotFound) => Err(Problem::not_found(format!("agent {agent}"))),
+        Err(error) => Err(Problem::unavailable("the kill switch", error)),
+    }
 }
 
 fn find(state: &ApiState, name: &str) -> Result<Option<Agent>, Problem> {
