@@ -4,4 +4,5 @@ pub mod agent;
 pub mod ids;
 pub mod issue;
 pub mod person;
+pub mod store;
 pub mod token;

@@ -108,6 +108,20 @@ pub enum Event {
         approval: ApprovalId,
         /// New state.
         state: String,
+        /// Who or what brought it there, where no decision says so.
+        why: Option<String>,
+    },
+    /// What the records just before announced for this approval could not be kept, and so did not happen.
+    ApprovalUnchanged {
+        /// Which.
+        approval: ApprovalId,
+        /// What failed.
+        why: String,
+    },
+    /// Ordinary records were dropped: the log could not be written and its queue was full.
+    RecordsLost {
+        /// How many.
+        count: u64,
     },
     /// Lineage and the server's word disagree about a result.
     Disagreement {

@@ -47,6 +47,23 @@ impl State {
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Pending | Self::Approved | Self::Executing)
     }
+
+    /// The word used in the API, the audit and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+            Self::Revoked => "revoked",
+            Self::Lapsed => "lapsed",
+        }
+    }
 }
 
 /// What a person says.
