@@ -7,6 +7,7 @@ pub mod client;
 pub mod exit;
 pub mod offline;
 pub mod print;
+pub mod rules;
 pub mod schema;
 pub mod tokens;
 pub mod visible;
@@ -15,7 +16,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::catalog::Catalog;
 use crate::cli::exit::{Exit, Failure};
+use crate::statement;
+use crate::statement::footprint::Footprint;
+use crate::statement::read::Known;
+use crate::statement::scope::Scope;
 
 /// Holds risky SQL until a person approves, and masks classified columns on their way back.
 #[derive(Debug, Parser)]
@@ -76,6 +82,8 @@ pub enum Command {
     /// Look at what waits, and decide.
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// Check, test and explain rules; no running Holdpoint needed.
+    Rules(rules::RulesArgs),
     /// Print a JSON Schema for editors.
     Schema(schema::SchemaArgs),
     /// Ask a running Holdpoint whether it is well; for container health checks.
@@ -95,6 +103,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Agents(command) => agents::run(global, command).await,
         Command::Tokens(command) => tokens::run(global, command).await,
         Command::Approvals(command) => approvals::run(global, command).await,
+        Command::Rules(args) => look_at_rules(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { ready } => client::healthcheck(global, ready).await,
     };
@@ -108,4 +117,17 @@ async fn serve(global: &Global) -> Result<Exit, Failure> {
     let config = offline::config(global)?;
     crate::app::run(config).await.map_err(|error| Failure::Unreachable(format!("{error:#}")))?;
     Ok(Exit::Ok)
+}
+
+fn look_at_rules(args: &rules::RulesArgs) -> Result<Exit, Failure> {
+    let read = |text: &str, catalog: &Catalog| {
+        let batch = statement::read::read(text, &Scope::default(), catalog, &Known::default());
+        batch.statements.iter().map(|statement| Footprint::clone(&statement.footprint)).collect()
+    };
+    let code = rules::run(args, &read, &mut std::io::stdout().lock());
+    match code.map_err(|error| Failure::Usage(format!("{error:#}")))? {
+        rules::OK => Ok(Exit::Ok),
+        rules::FOUND => Ok(Exit::Finding),
+        _ => Ok(Exit::Usage),
+    }
 }

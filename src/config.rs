@@ -1,5 +1,13 @@
 //! `holdpoint.yaml`, checked. `config/file` reads the raw form and turns it into these types; nothing else sees raw settings.
 
+pub mod file;
+pub mod raw;
+pub mod render;
+pub mod rules_dir;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -161,4 +169,9 @@ pub struct AuditConfig {
     pub checkpoint_file: Option<PathBuf>,
     /// Ordinary records may stay unsynced for at most this long. Default 50 ms.
     pub sync_every: Duration,
+}
+
+/// The JSON Schema of `holdpoint.yaml`, pretty-printed, with a final newline.
+pub fn config_schema() -> String {
+    format!("{:#}\n", crate::policy::yaml::schema::of::<raw::ConfigFile>())
 }

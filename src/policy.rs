@@ -2,4 +2,8 @@
 
 pub mod action;
 pub mod class;
+pub mod judge;
+pub mod rules;
 pub mod ruling;
+pub mod span;
+pub mod yaml;

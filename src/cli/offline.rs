@@ -11,7 +11,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::Failure;
 use crate::cli::visible::line;
 use crate::clock::Timestamp;
-use crate::config::Config;
+use crate::config::{Config, file};
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::store::{AgentStore, TokenStore};
@@ -61,11 +61,14 @@ pub async fn way(global: &Global) -> Result<Way, Failure> {
 /// # Errors
 /// It is not there or not right.
 pub fn config(global: &Global) -> Result<Config, Failure> {
-    load(&global.config).map_err(|error| Failure::Usage(format!("{}: {error}", global.config.display())))
-}
-
-fn load(_path: &Path) -> Result<Config, String> {
-    Err("not yet".into())
+    let name = global.config.display();
+    let text = std::fs::read_to_string(&global.config).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+    let env = |name: &str| std::env::var(name).ok();
+    let files = |path: &Path| std::fs::read_to_string(path);
+    file::parse(&text, &name.to_string(), &env, &files).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Failure::Usage(lines.join("\n"))
+    })
 }
 
 /// A failing store, in words.

@@ -96,7 +96,6 @@ pub async fn decide(
     {
         return Ok(rebuild(answer, true));
     }
-    let id = approval.id.clone();
     let mut decision = decision(&caller, body, if_version, &headers);
     if if_version.is_some() && decision.digest.is_none() {
         // What is asked never changes: whoever saw this version saw this digest.

@@ -1,0 +1,241 @@
+//! `holdpoint.yaml` as people write it. The published JSON Schema comes from here; nothing but `config/file` reads it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::SslMode;
+use crate::policy::span::Span;
+
+/// The whole file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Format version: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u16,
+    /// Where PostgreSQL clients connect.
+    #[serde(default)]
+    pub postgres: PostgresRaw,
+    /// Where the HTTP API is served.
+    #[serde(default)]
+    pub api: ApiRaw,
+    /// Directory of the store. Default `./data`.
+    #[serde(default)]
+    pub store: Option<String>,
+    /// Directory of `*.yaml` rules. Left out: the built-in baseline.
+    #[serde(default)]
+    pub rules: Option<String>,
+    /// Databases by the name that clients ask for.
+    pub databases: BTreeMap<String, DatabaseRaw>,
+    /// People who may decide.
+    #[serde(default)]
+    pub people: Vec<PersonRaw>,
+    /// Times and limits of holds.
+    #[serde(default)]
+    pub hold: HoldRaw,
+    /// Bounds on memory and time.
+    #[serde(default)]
+    pub limits: LimitsRaw,
+    /// Audit settings.
+    #[serde(default)]
+    pub audit: AuditRaw,
+}
+
+/// The PostgreSQL listener.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresRaw {
+    /// Address and port. Default `127.0.0.1:6432`.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// TLS towards clients. Default off.
+    #[serde(default)]
+    pub tls: Option<TlsRaw>,
+}
+
+/// TLS towards clients.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsRaw {
+    /// Is it offered? Default `optional`.
+    #[serde(default)]
+    pub mode: TlsMode,
+    /// PEM file: the certificate chain, leaf first.
+    #[serde(default)]
+    pub cert: Option<String>,
+    /// PEM file: the key.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// Is TLS offered to clients?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    /// No.
+    Off,
+    /// Yes, and plain connections are served too.
+    #[default]
+    Optional,
+    /// Plain connections are refused.
+    Required,
+}
+
+/// The HTTP API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiRaw {
+    /// Address and port. Default `127.0.0.1:6480`.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// What links in messages begin with. Default `http://` (or `https://`) and `listen`.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    /// HTTPS.
+    #[serde(default)]
+    pub tls: Option<ApiTlsRaw>,
+}
+
+/// HTTPS.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiTlsRaw {
+    /// PEM file: the certificate chain, leaf first.
+    pub cert: String,
+    /// PEM file: the key.
+    pub key: String,
+}
+
+/// One real database.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseRaw {
+    /// Host name, address, or the directory of a Unix socket.
+    pub host: String,
+    /// Port. Default 5432.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
+    /// The server's name of the database. Default: the key.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// The role there.
+    pub user: String,
+    /// Its password: `${VARIABLE}`, or the password itself.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// A file with its password.
+    #[serde(default)]
+    pub password_file: Option<String>,
+    /// TLS towards the server, as libpq's `sslmode`. Default `prefer`.
+    #[serde(default)]
+    pub sslmode: Option<SslMode>,
+    /// PEM file: the CA; needed for `verify-ca` and `verify-full`.
+    #[serde(default)]
+    pub sslrootcert: Option<String>,
+    /// PEM file: our certificate, for certificate login.
+    #[serde(default)]
+    pub sslcert: Option<String>,
+    /// PEM file: our key.
+    #[serde(default)]
+    pub sslkey: Option<String>,
+    /// Most sessions at once. Default 100.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub connections_max: Option<u32>,
+}
+
+/// Somebody who may decide.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonRaw {
+    /// A stable name, such as an e-mail address.
+    pub name: String,
+    /// The groups that approval stages name.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// Times and limits of holds.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRaw {
+    /// How long a client is held outside a transaction. Default 5m.
+    #[serde(default)]
+    pub hold: Option<Span>,
+    /// The same inside a transaction, and in mid-result. Default 1m.
+    #[serde(default)]
+    pub hold_in_transaction: Option<Span>,
+    /// Most that a client may ask for by `SET holdpoint.hold`. Default 1d.
+    #[serde(default)]
+    pub hold_max: Option<Span>,
+    /// Heartbeat towards client and server. Default 20s.
+    #[serde(default)]
+    pub heartbeat: Option<Span>,
+    /// How long people may decide. Default 1h.
+    #[serde(default)]
+    pub expires: Option<Span>,
+    /// How long an approval may be used. Default 15m.
+    #[serde(default)]
+    pub use_within: Option<Span>,
+    /// Most holds waiting at once for one agent. Default 20.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub waiting_max_per_agent: Option<u32>,
+    /// Most holds waiting at once. Default 1000.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub waiting_max: Option<u32>,
+}
+
+/// Bounds.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsRaw {
+    /// Most client connections. Default 2000.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub clients_max: Option<u32>,
+    /// Most connections that have not logged in yet. Default 500.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub half_open_max: Option<u32>,
+    /// Time from accept to login. Default 10s.
+    #[serde(default)]
+    pub login_timeout: Option<Span>,
+    /// Largest message from a client, in bytes. Default 67108864 (64 MiB).
+    #[serde(default)]
+    #[schemars(range(min = 65_536, max = 1_073_741_823))]
+    pub message_bytes_max: Option<usize>,
+    /// Longest statement that is read, in bytes; longer ones are opaque. Default 1048576 (1 MiB).
+    #[serde(default)]
+    #[schemars(range(min = 1024, max = 16_777_216))]
+    pub statement_bytes_max: Option<usize>,
+    /// Prepared statements and portals per session. Default 5000.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub prepared_max: Option<usize>,
+    /// How often the catalog is read again. Default 1m.
+    #[serde(default)]
+    pub catalog_refresh: Option<Span>,
+    /// How long a shutdown waits for busy sessions. Default 30s.
+    #[serde(default)]
+    pub drain_timeout: Option<Span>,
+}
+
+/// Audit settings.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRaw {
+    /// Sign a checkpoint at least this often. Default 1m.
+    #[serde(default)]
+    pub checkpoint_every: Option<Span>,
+    /// Write each checkpoint to this file too (JSON Lines).
+    #[serde(default)]
+    pub checkpoint_file: Option<String>,
+    /// Ordinary records may stay unsynced for at most this long. Default 50ms.
+    #[serde(default)]
+    pub sync_every: Option<Span>,
+}

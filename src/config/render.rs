@@ -1,0 +1,130 @@
+//! The effective configuration as YAML, for `holdpoint check`. Secrets are starred.
+
+use std::path::Path;
+
+use crate::config::{Certificate, ClientTls, Config, SslMode, Upstream};
+use crate::policy::span;
+
+/// Every setting with the value that counts, defaults included. Passwords are `***`.
+pub fn render(config: &Config) -> String {
+    let mut text = Lines::default();
+    text.put(0, "version", "1");
+    text.head(0, "postgres");
+    text.put(1, "listen", &quoted(&config.postgres.listen.to_string()));
+    match &config.postgres.tls {
+        ClientTls::Off => text.put(1, "tls", "{ mode: off }"),
+        ClientTls::Optional(files) => text.put(1, "tls", &tls("optional", files)),
+        ClientTls::Required(files) => text.put(1, "tls", &tls("required", files)),
+    }
+    text.head(0, "api");
+    text.put(1, "listen", &quoted(&config.api.listen.to_string()));
+    text.put(1, "public_url", &quoted(&config.api.public_url));
+    if let Some(files) = &config.api.tls {
+        text.put(1, "tls", &format!("{{ cert: {}, key: {} }}", path(&files.chain), path(&files.key)));
+    }
+    text.put(0, "store", &path(&config.store));
+    match &config.rules {
+        Some(rules) => text.put(0, "rules", &path(rules)),
+        None => text.0.push_str("# rules: the built-in baseline\n"),
+    }
+    text.head(0, "databases");
+    for (name, upstream) in &config.databases {
+        text.head(1, &quoted(name));
+        database(&mut text, upstream);
+    }
+    if !config.people.is_empty() {
+        text.head(0, "people");
+    }
+    for person in &config.people {
+        let groups: Vec<String> = person.groups.iter().map(|group| quoted(group)).collect();
+        let line = format!("  - {{ name: {}, groups: [{}] }}\n", quoted(&person.name.0), groups.join(", "));
+        text.0.push_str(&line);
+    }
+    times_and_bounds(&mut text, config);
+    text.0
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn put(&mut self, depth: usize, key: &str, value: &str) {
+        self.0.push_str(&format!("{}{key}: {value}\n", "  ".repeat(depth)));
+    }
+
+    fn head(&mut self, depth: usize, key: &str) {
+        self.0.push_str(&format!("{}{key}:\n", "  ".repeat(depth)));
+    }
+}
+
+fn database(text: &mut Lines, upstream: &Upstream) {
+    text.put(2, "host", &quoted(&upstream.host));
+    text.put(2, "port", &upstream.port.to_string());
+    text.put(2, "database", &quoted(&upstream.database));
+    text.put(2, "user", &quoted(&upstream.user));
+    if upstream.password.is_some() {
+        text.put(2, "password", "\"***\"");
+    }
+    let mode = match upstream.ssl_mode {
+        SslMode::Disable => "disable",
+        SslMode::Prefer => "prefer",
+        SslMode::Require => "require",
+        SslMode::VerifyCa => "verify-ca",
+        SslMode::VerifyFull => "verify-full",
+    };
+    text.put(2, "sslmode", mode);
+    if let Some(ca) = &upstream.ca {
+        text.put(2, "sslrootcert", &path(ca));
+    }
+    if let Some(files) = &upstream.client_certificate {
+        text.put(2, "sslcert", &path(&files.chain));
+        text.put(2, "sslkey", &path(&files.key));
+    }
+    text.put(2, "connections_max", &upstream.connections_max.to_string());
+}
+
+fn times_and_bounds(text: &mut Lines, config: &Config) {
+    let hold = &config.hold;
+    text.head(0, "hold");
+    for (key, value) in [
+        ("hold", hold.hold),
+        ("hold_in_transaction", hold.hold_in_transaction),
+        ("hold_max", hold.hold_max),
+        ("heartbeat", hold.heartbeat),
+        ("expires", hold.expires),
+        ("use_within", hold.use_within),
+    ] {
+        text.put(1, key, &span::format(value));
+    }
+    text.put(1, "waiting_max_per_agent", &hold.waiting_max_per_agent.to_string());
+    text.put(1, "waiting_max", &hold.waiting_max.to_string());
+    let limits = &config.limits;
+    text.head(0, "limits");
+    text.put(1, "clients_max", &limits.clients_max.to_string());
+    text.put(1, "half_open_max", &limits.half_open_max.to_string());
+    text.put(1, "login_timeout", &span::format(limits.login_timeout));
+    text.put(1, "message_bytes_max", &limits.message_bytes_max.to_string());
+    text.put(1, "statement_bytes_max", &limits.statement_bytes_max.to_string());
+    text.put(1, "prepared_max", &limits.prepared_max.to_string());
+    text.put(1, "catalog_refresh", &span::format(limits.catalog_refresh));
+    text.put(1, "drain_timeout", &span::format(limits.drain_timeout));
+    text.head(0, "audit");
+    text.put(1, "checkpoint_every", &span::format(config.audit.checkpoint_every));
+    if let Some(file) = &config.audit.checkpoint_file {
+        text.put(1, "checkpoint_file", &path(file));
+    }
+    text.put(1, "sync_every", &span::format(config.audit.sync_every));
+}
+
+fn tls(mode: &str, files: &Certificate) -> String {
+    format!("{{ mode: {mode}, cert: {}, key: {} }}", path(&files.chain), path(&files.key))
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// A double-quoted YAML scalar; JSON's escapes are YAML's.
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}

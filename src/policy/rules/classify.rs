@@ -1,0 +1,134 @@
+//! Rules and a catalog -> which columns carry which classes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::catalog::{Catalog, ColumnKey, Relation, RelationKey};
+use crate::policy::class::ClassMap;
+use crate::policy::rules::shape::is_system;
+use crate::policy::rules::{ColumnPattern, ColumnRule, RuleSet};
+
+type Classes = BTreeMap<(RelationKey, i16), BTreeSet<usize>>;
+
+impl RuleSet {
+    /// Which columns of this catalog carry which classes. A class goes down to partitions and inheritance children, and
+    /// up to parents too: a parent's rows are its children's rows. `*` never means a system schema; name it to mean it.
+    pub fn class_map(&self, catalog: &Catalog) -> ClassMap {
+        let mut classes = Classes::new();
+        for relation in catalog.relations() {
+            for column in &relation.columns {
+                let found = self.classes_of(catalog, relation, &column.name);
+                if !found.is_empty() {
+                    classes.insert((relation.key, column.number), found);
+                }
+            }
+        }
+        inherit(catalog, &mut classes);
+        let mut map = ClassMap { classes: self.classes.clone(), columns: HashMap::new(), relations: HashMap::new() };
+        let mut whole: BTreeMap<RelationKey, BTreeSet<usize>> = BTreeMap::new();
+        for ((relation, number), found) in classes {
+            whole.entry(relation).or_default().extend(&found);
+            map.columns.insert(ColumnKey { relation, number }, found.into_iter().collect());
+        }
+        map.relations = whole.into_iter().map(|(key, found)| (key, found.into_iter().collect())).collect();
+        map
+    }
+
+    fn classes_of(&self, catalog: &Catalog, relation: &Relation, column: &str) -> BTreeSet<usize> {
+        let path = [&*catalog.database, &*relation.schema, &*relation.name, column];
+        let fits = |rule: &&ColumnRule| rule.by.fits(&path, is_system(&relation.schema));
+        let exempt = self.columns.iter().filter(fits).any(|rule| rule.class.is_none());
+        let counts = |rule: &&ColumnRule| !(exempt && matches!(rule.by, ColumnPattern::Name(_)));
+        self.columns.iter().filter(fits).filter(counts).filter_map(|rule| rule.class).collect()
+    }
+}
+
+impl ColumnPattern {
+    /// Does it fit this column (database, schema, table, column)?
+    pub fn fits(&self, path: &[&str; 4], system: bool) -> bool {
+        match self {
+            Self::Path(pattern) => {
+                let [_, schema, ..] = path;
+                let meant = !system || pattern.part(1).is_some_and(|part| part == *schema);
+                meant && pattern.fits(path)
+            }
+            Self::Name(regex) => {
+                let [.., column] = path;
+                !system && regex.is_match(column)
+            }
+        }
+    }
+}
+
+/// Spreads classes along inheritance, by column name, until nothing changes.
+fn inherit(catalog: &Catalog, classes: &mut Classes) {
+    let mut open: Vec<(RelationKey, i16)> = classes.keys().copied().collect();
+    let mut seen: HashSet<(RelationKey, i16)> = HashSet::new();
+    while let Some((key, number)) = open.pop() {
+        let found = classes.get(&(key, number)).cloned().unwrap_or_default();
+        let Some(relation) = catalog.relation(key) else { continue };
+        let Some(name) = relation.column(number).map(|column| column.name.clone()) else { continue };
+        for kin in relation.children.iter().chain(&relation.parents) {
+            let Some(column) = catalog.relation(*kin).and_then(|kin| kin.column_named(&name)) else { continue };
+            let entry = classes.entry((*kin, column.number)).or_default();
+            let before = entry.len();
+            entry.extend(&found);
+            if entry.len() > before || seen.insert((*kin, column.number)) {
+                open.push((*kin, column.number));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::rules::file::CatalogRaw;
+
+    fn classes(rules: &str, catalog: &str, table: &str, column: &str) -> Vec<String> {
+        let rules = RuleSet::load_dir(&[("r.yaml".to_owned(), format!("version: 1\n{rules}"))]).unwrap();
+        let catalog = CatalogRaw::read(catalog, "c.yaml").unwrap().to_catalog().unwrap();
+        let relation = catalog.relation_named("public", table).unwrap();
+        let number = relation.column_named(column).unwrap().number;
+        let map = rules.class_map(&catalog);
+        map.of(ColumnKey { relation: relation.key, number }).map(|class| class.name.to_string()).collect()
+    }
+
+    const TREE: &str = "
+database: shop
+tables:
+  public.pay: { columns: [id int8, card text] }
+  public.pay_eu: { columns: [id int8, dropped text, card text], parents: [public.pay] }
+  public.pay_eu_de: { columns: [card text, id int8], parents: [public.pay_eu] }
+";
+
+    #[test]
+    fn children_inherit_by_name_over_two_levels() {
+        let rules = "classes: { pan: {} }\ncolumns: [{ match: shop.public.pay.card, class: pan }]";
+        assert_eq!(classes(rules, TREE, "pay_eu_de", "card"), ["pan"]);
+        assert_eq!(classes(rules, TREE, "pay_eu", "dropped"), [""; 0]);
+    }
+
+    #[test]
+    fn parent_takes_the_class_of_a_child_because_it_shows_its_rows() {
+        let rules = "classes: { pan: {} }\ncolumns: [{ match: shop.public.pay_eu_de.card, class: pan }]";
+        assert_eq!(classes(rules, TREE, "pay", "card"), ["pan"]);
+    }
+
+    #[test]
+    fn none_exempts_from_name_patterns_only() {
+        let both = "classes: { pan: {} }\ncolumns: [{ name: card, class: pan }, { match: '*.*.*.card', class: none }]";
+        assert_eq!(classes(both, TREE, "pay", "card"), [""; 0]);
+        let path =
+            "classes: { pan: {} }\ncolumns: [{ match: '**.card', class: pan }, { match: '*.*.*.card', class: none }]";
+        assert_eq!(classes(path, TREE, "pay", "card"), ["pan"]);
+    }
+
+    #[test]
+    fn star_does_not_mean_system_schemas() {
+        let any = ColumnPattern::Path(crate::policy::rules::glob::PathPattern::new("*.*.*.name"));
+        let named = ColumnPattern::Path(crate::policy::rules::glob::PathPattern::new("*.pg_catalog.*.name"));
+        let path = ["shop", "pg_catalog", "pg_settings", "name"];
+        assert!(!any.fits(&path, true));
+        assert!(named.fits(&path, true));
+    }
+}
