@@ -1,4 +1,13 @@
 //! SQL text -> `Statement` -> `Footprint`. Pure: no socket, no clock, no rules.
 
+pub mod builtins;
 pub mod footprint;
+pub mod lineage;
+pub mod pg;
+pub mod read;
 pub mod scope;
+pub mod tree;
+pub mod utility;
+
+#[cfg(test)]
+mod tests;

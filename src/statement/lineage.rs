@@ -1,0 +1,221 @@
+//! Names resolved and flows followed over the tree: what each output comes from, what shapes rows, what is written.
+//!
+//! Sound before precise: whatever is not on a list or in the catalog makes the statement opaque and the value
+//! unknown. Nothing here knows a dialect's syntax, classes or rules.
+
+mod bounds;
+mod call;
+mod change;
+mod expression;
+mod label;
+mod names;
+mod predicate;
+mod query;
+mod relation;
+mod routine;
+mod source;
+mod value;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, RelationKey};
+use crate::statement::footprint::{
+    Access, ColumnWrite, Facet, Footprint, Opaque, Output, Position, Probe, RelationUse, RowBound, Verb,
+};
+use crate::statement::lineage::names::Env;
+use crate::statement::lineage::value::{Shape, Value};
+use crate::statement::scope::Scope;
+use crate::statement::tree::{Dml, Expr, Name};
+
+/// Levels of queries, expressions, views and functions inside one another, at most.
+const DEPTH_MAX: u32 = 160;
+
+/// Expressions and queries looked at for one statement, at most: views and recursion multiply.
+const STEPS_MAX: u32 = 2_000_000;
+
+/// Follows one statement.
+pub fn analyse(dml: &Dml, catalog: &Catalog, scope: &Scope) -> Footprint {
+    let mut analyser = Analyser::new(catalog, scope);
+    let (verb, shape) = analyser.statement(dml);
+    analyser.footprint(verb, shape)
+}
+
+/// Follows expressions that stand alone, such as the arguments of EXECUTE; `outputs` of the answer are their values.
+pub fn analyse_expressions(list: &[Expr], catalog: &Catalog, scope: &Scope) -> Footprint {
+    let mut analyser = Analyser::new(catalog, scope);
+    let env = Env::default();
+    let values: Vec<Value> = list.iter().map(|expr| analyser.value(expr, &env, Position::Predicate)).collect();
+    let columns = values.into_iter().map(|value| value::Field { name: None, value }).collect();
+    analyser
+        .footprint(Verb::Other, Some(Shape { columns, wild: false, bound: RowBound::AtMost(1), unique: Vec::new() }))
+}
+
+/// A footprint that says nothing yet.
+pub fn blank(verb: Verb) -> Footprint {
+    Footprint {
+        verb,
+        object_kind: None,
+        relations: Vec::new(),
+        outputs: None,
+        probes: Vec::new(),
+        writes: Vec::new(),
+        functions: Vec::new(),
+        facets: Vec::new(),
+        returned: RowBound::None,
+        changed: RowBound::None,
+        transfer: None,
+        session: Vec::new(),
+        opaque: Vec::new(),
+        unresolved: false,
+        explainable: false,
+    }
+}
+
+/// The state of following one statement.
+struct Analyser<'c> {
+    catalog: &'c Catalog,
+    scope: &'c Scope,
+    /// Schemas searched: the session's, or a view definition's.
+    path: Vec<Name>,
+    /// Temporary relations are in the way of names.
+    shadowed: bool,
+    depth: u32,
+    steps: u32,
+    next_leaf: u32,
+    /// What the select being followed has met.
+    local: Local,
+    /// Views already followed; `None` while one is being followed.
+    views: HashMap<RelationKey, Option<Arc<Shape>>>,
+    /// SQL functions being followed, outermost first.
+    routines: Vec<(Name, Name)>,
+    relations: Vec<RelationUse>,
+    probes: BTreeSet<Probe>,
+    writes: Vec<ColumnWrite>,
+    functions: BTreeSet<Name>,
+    facets: BTreeSet<Facet>,
+    opaque: BTreeSet<Opaque>,
+    changed: RowBound,
+    unresolved: bool,
+}
+
+/// What stands in one select list.
+#[derive(Clone, Copy, Default)]
+struct Local {
+    /// A function that returns rows.
+    multiplies: bool,
+    /// An aggregate.
+    aggregates: bool,
+}
+
+impl<'c> Analyser<'c> {
+    fn new(catalog: &'c Catalog, scope: &'c Scope) -> Self {
+        let mut analyser = Self {
+            catalog,
+            scope,
+            path: scope.search_path.clone(),
+            shadowed: true,
+            depth: 0,
+            steps: 0,
+            next_leaf: 0,
+            local: Local::default(),
+            views: HashMap::new(),
+            routines: Vec::new(),
+            relations: Vec::new(),
+            probes: BTreeSet::new(),
+            writes: Vec::new(),
+            functions: BTreeSet::new(),
+            facets: BTreeSet::new(),
+            opaque: BTreeSet::new(),
+            changed: RowBound::None,
+            unresolved: false,
+        };
+        let mut first = scope.search_path.iter().filter(|schema| !schema.starts_with("pg_temp"));
+        if first.next().map(|schema| &**schema) != Some("pg_catalog") {
+            analyser
+                .opaque("search_path", "pg_catalog is not searched first, so that any name may mean something else");
+        }
+        analyser
+    }
+
+    fn statement(&mut self, dml: &Dml) -> (Verb, Option<Shape>) {
+        let env = Env::default();
+        let verb = match dml {
+            Dml::Query(_) => Verb::Select,
+            Dml::Insert(_) => Verb::Insert,
+            Dml::Update(_) => Verb::Update,
+            Dml::Delete(_) => Verb::Delete,
+            Dml::Merge(_) => Verb::Merge,
+            Dml::Opaque(_) => Verb::Other,
+        };
+        if verb == Verb::Select {
+            self.facets.insert(Facet::Reads);
+        }
+        (verb, self.dml(dml, &env))
+    }
+
+    fn footprint(self, verb: Verb, shape: Option<Shape>) -> Footprint {
+        let mut footprint = blank(verb);
+        if let Some(shape) = shape {
+            footprint.returned = shape.bound;
+            // A result of unknown columns has no prediction; the statement is opaque then.
+            footprint.outputs = (!shape.wild).then(|| shape.columns.iter().map(output).collect());
+        }
+        footprint.relations = self.relations;
+        footprint.probes = self.probes.into_iter().collect();
+        footprint.writes = self.writes;
+        footprint.functions = self.functions.into_iter().collect();
+        footprint.facets = self.facets.into_iter().collect();
+        footprint.opaque = self.opaque.into_iter().collect();
+        footprint.changed = self.changed;
+        footprint.unresolved = self.unresolved;
+        footprint.explainable = !matches!(verb, Verb::Other);
+        footprint
+    }
+
+    /// Says that something could not be understood.
+    fn opaque(&mut self, what: &str, why: &str) {
+        self.opaque.insert(Opaque { what: Arc::from(what), why: Arc::from(why) });
+    }
+
+    /// One step down; `None` when it is too deep or too much, which is said once.
+    fn descend(&mut self) -> Option<()> {
+        self.steps += 1;
+        if self.depth >= DEPTH_MAX || self.steps >= STEPS_MAX {
+            self.opaque("statement", "too deep or too large to be followed");
+            return None;
+        }
+        self.depth += 1;
+        Some(())
+    }
+
+    fn ascend(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Records that a value shapes rows. Counting tells only how many and is free.
+    fn shape(&mut self, value: &Value, position: Position) {
+        let spoken = value.sources.iter().filter(|(_, flow)| **flow != crate::statement::footprint::Flow::Counted);
+        self.probes.extend(spoken.map(|(column, _)| Probe { column: *column, position }));
+    }
+
+    fn uses(&mut self, key: Option<RelationKey>, name: &str, access: Access) {
+        let known = self.relations.iter().any(|u| u.key == key && u.access == access && &*u.name == name);
+        if !known {
+            self.relations.push(RelationUse { key, name: Arc::from(name), access });
+        }
+    }
+
+    fn leaf(&mut self) -> u32 {
+        self.next_leaf += 1;
+        self.next_leaf
+    }
+}
+
+fn output(field: &value::Field) -> Output {
+    Output {
+        name: field.name.clone().unwrap_or_else(|| Arc::from("?column?")),
+        sources: field.value.source_list(),
+        unknown: field.value.unknown,
+    }
+}

@@ -1,0 +1,297 @@
+//! Calls of built-in functions and aggregates, and the choice between them and the user's.
+
+use std::sync::Arc;
+
+use super::Analyser;
+use super::names::{Env, Row, Table};
+use super::source::Source;
+use super::value::{Field, Shape, Value};
+use crate::statement::builtins::{self, Kind, Total};
+use crate::statement::footprint::{Facet, Flow, Position, RowBound};
+use crate::statement::tree::{Alias, Call, Constant, Expr, Name, TableCall};
+
+impl Analyser<'_> {
+    pub(super) fn call(&mut self, call: &Call, env: &Env<'_>, at: Position) -> Value {
+        let mut arguments = self.all(call.arguments.iter().map(|argument| &argument.value), env, at);
+        let around = self.call_around(call, env, at);
+        if call.within_group {
+            arguments.extend(around);
+        }
+        self.calls(call, &arguments)
+    }
+
+    /// FILTER, ORDER BY, OVER, DISTINCT: what shapes the rows a call sees. Returns the ordering values.
+    fn call_around(&mut self, call: &Call, env: &Env<'_>, at: Position) -> Vec<Value> {
+        if let Some(filter) = &call.filter {
+            self.condition(filter, env, Position::Predicate, &mut Vec::new());
+        }
+        for shaping in call.over.iter().flat_map(|window| &window.shape) {
+            let value = self.value(shaping, env, at);
+            self.shape(&value, Position::Order);
+        }
+        let order = self.all(&call.order, env, at);
+        order.iter().for_each(|value| self.shape(value, Position::Order));
+        order
+    }
+
+    fn calls(&mut self, call: &Call, arguments: &[Value]) -> Value {
+        let (name, schema) = match call.name.as_slice() {
+            [name] => (name, None),
+            [schema, name] => (name, Some(schema)),
+            _ => return self.not_understood("function of another database", arguments),
+        };
+        if let Some(facet) = builtins::danger(name) {
+            self.facets.insert(facet);
+            return self.not_understood(&format!("function {name}"), arguments);
+        }
+        let users = self.visible(schema.map(|schema| &**schema), name);
+        let system = schema.is_none_or(|schema| &**schema == "pg_catalog");
+        let builtin = if system { builtins::function(name, call.arguments.len()) } else { None };
+        match (users.is_empty(), builtin) {
+            (true, Some(kind)) => {
+                self.functions.insert(Arc::from(format!("pg_catalog.{name}")));
+                self.builtin(kind, name, call, arguments)
+            }
+            (false, None) => self.routine(&users, call, arguments),
+            (false, Some(_)) => {
+                self.facets.insert(Facet::Routine);
+                self.not_understood(&format!("function {name}"), arguments)
+            }
+            (true, None) => match arguments {
+                // `f(row)` without such a function is `row.f`.
+                [only] if schema.is_none() && only.field(name).is_some() => {
+                    only.field(name).cloned().unwrap_or_default()
+                }
+                _ => self.not_understood(&format!("function {name}"), arguments),
+            },
+        }
+    }
+
+    /// `row.f` or `f(row)` where `f` is no column: a function of one argument.
+    pub(super) fn attribute(&mut self, name: &Name, row: &Value) -> Option<Value> {
+        let users = self.visible(None, name);
+        let builtin = builtins::function(name, 1);
+        if users.is_empty() && builtin.is_none() {
+            return None;
+        }
+        let call = Call {
+            name: vec![name.clone()],
+            arguments: Vec::new(),
+            star: false,
+            distinct: false,
+            variadic: false,
+            order: Vec::new(),
+            within_group: false,
+            filter: None,
+            over: None,
+        };
+        Some(match builtin {
+            Some(kind) if users.is_empty() => self.builtin(kind, name, &call, std::slice::from_ref(row)),
+            Some(_) => self.not_understood(&format!("function {name}"), std::slice::from_ref(row)),
+            None => self.routine(&users, &call, std::slice::from_ref(row)),
+        })
+    }
+
+    pub(super) fn not_understood(&mut self, what: &str, arguments: &[Value]) -> Value {
+        self.opaque(what, "not on the list of understood functions");
+        arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
+        Value { unknown: true, ..Value::derived(arguments) }
+    }
+
+    fn builtin(&mut self, kind: Kind, name: &str, call: &Call, arguments: &[Value]) -> Value {
+        if call.distinct {
+            arguments.iter().for_each(|argument| self.shape(argument, Position::Group));
+        }
+        if call.over.is_none() && is_aggregate(kind) {
+            self.local.aggregates = true;
+        }
+        match kind {
+            Kind::Scalar(total) => {
+                if total == Total::Fallible || tells_by_null(name, call) {
+                    arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
+                }
+                Value::derived(arguments)
+            }
+            Kind::Count => Value::aggregated(arguments, Flow::Counted),
+            Kind::NumericAggregate => Value::aggregated(arguments, Flow::Aggregated),
+            Kind::ValueAggregate => Value::derived(arguments),
+            Kind::OrderedAggregate => {
+                arguments.iter().for_each(|argument| self.shape(argument, Position::Order));
+                Value::derived(arguments)
+            }
+            Kind::Window { value: true } => {
+                // Which row is looked at, or whether there is one, depends on all but the first.
+                arguments.iter().skip(1).for_each(|argument| self.shape(argument, Position::Predicate));
+                Value::derived(arguments)
+            }
+            Kind::Window { value: false } | Kind::SessionInfo => {
+                arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
+                Value::derived(arguments)
+            }
+            Kind::TableFunction => {
+                self.local.multiplies = true;
+                // The number of rows speaks about the arguments.
+                arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
+                Value::derived(arguments)
+            }
+        }
+    }
+
+    /// How the one column of a user's scalar function is named.
+    fn user_column(&self, expr: &Expr) -> Option<UserColumn> {
+        let Expr::Call(call) = expr else { return None };
+        let schema = call.name.len().checked_sub(2).and_then(|index| call.name.get(index));
+        let users = self.visible(schema.map(|schema| &**schema), call.name.last()?);
+        let [function] = users.as_slice() else { return None };
+        Some(match function.out_columns.first() {
+            Some((name, _)) if !name.is_empty() => UserColumn::Named(name.clone()),
+            _ => UserColumn::Scalar,
+        })
+    }
+
+    /// Functions in FROM.
+    pub(super) fn table_functions(
+        &mut self,
+        calls: &[TableCall],
+        ordinality: bool,
+        alias: Option<&Alias>,
+        beside: &Env<'_>,
+    ) -> Source {
+        let around = std::mem::take(&mut self.local);
+        let lone = calls.len() == 1;
+        let mut columns = Vec::new();
+        let mut wild = false;
+        let mut scalar = lone && !ordinality;
+        let mut bound = RowBound::AtMost(1);
+        for table_call in calls {
+            let value = self.value(&table_call.call, beside, Position::Predicate).outside();
+            let user = self.user_column(&table_call.call);
+            let named = columns_of(table_call, &value, alias.filter(|_| lone), user);
+            scalar &= named.as_ref().is_some_and(|found| found.len() == 1) && value.fields.is_none();
+            match named {
+                Some(found) => columns.extend(found),
+                None => wild = true,
+            }
+        }
+        if self.local.multiplies {
+            bound = RowBound::Unbounded;
+        }
+        self.local = around;
+        if ordinality {
+            columns.push(Field { name: Some(Arc::from("ordinality")), value: Value::default() });
+        }
+        if wild {
+            self.opaque("function in FROM", "the columns it returns are not known");
+        }
+        let shape = Shape { columns, wild, bound, unique: Vec::new() };
+        let shape = super::query::renamed(shape, alias.map_or(&[], |alias| &alias.columns));
+        let id = self.leaf();
+        let first = calls.first().and_then(|call| called(&call.call));
+        let name = alias.map(|alias| alias.name.clone()).or(first);
+        let mut source = Source::of(shape, name, id);
+        for table in &mut source.row.tables {
+            table.scalar = scalar;
+        }
+        source
+    }
+}
+
+/// The one column of a user's scalar function in FROM.
+enum UserColumn {
+    /// Its OUT parameter names it.
+    Named(Name),
+    /// The alias names it, or the function.
+    Scalar,
+}
+
+fn is_aggregate(kind: Kind) -> bool {
+    matches!(kind, Kind::Count | Kind::NumericAggregate | Kind::ValueAggregate | Kind::OrderedAggregate)
+}
+
+/// Total functions whose NULL says something about the value: `substring(x from 'pattern')`.
+fn tells_by_null(name: &str, call: &Call) -> bool {
+    match name {
+        "substring" => {
+            let second = call.arguments.get(1).map(|argument| &argument.value);
+            !matches!(second, Some(Expr::Constant(Constant::Integer(_))))
+        }
+        "regexp_substr" | "regexp_match" | "array_position" | "array_positions" | "to_regclass" | "to_regtype" => true,
+        _ => false,
+    }
+}
+
+/// The columns of a function in FROM; `None` if they are not known.
+fn columns_of(
+    table_call: &TableCall,
+    value: &Value,
+    alias: Option<&Alias>,
+    user: Option<UserColumn>,
+) -> Option<Vec<Field>> {
+    if value.unknown {
+        return None;
+    }
+    let member = |name: Name| Field { name: Some(name), value: Value::derived([value]) };
+    if !table_call.columns.is_empty() {
+        return Some(table_call.columns.iter().cloned().map(member).collect());
+    }
+    if let Some(fields) = &value.fields {
+        return Some(fields.to_vec());
+    }
+    let Expr::Call(call) = &table_call.call else {
+        return match (&table_call.call, called(&table_call.call)) {
+            (Expr::Session(_), Some(name)) => Some(vec![member(alias.map_or(name, |alias| alias.name.clone()))]),
+            _ => None,
+        };
+    };
+    let name = call.name.last()?;
+    let scalar = || alias.map_or_else(|| name.clone(), |alias| alias.name.clone());
+    match user {
+        Some(UserColumn::Named(name)) => return Some(vec![member(name)]),
+        Some(UserColumn::Scalar) => return Some(vec![member(scalar())]),
+        None => {}
+    }
+    let names: Vec<Name> = match &**name {
+        "json_array_elements" | "jsonb_array_elements" | "json_array_elements_text" | "jsonb_array_elements_text" => {
+            vec![Arc::from("value")]
+        }
+        "json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text" => vec![Arc::from("key"), Arc::from("value")],
+        "unnest" if call.arguments.len() > 1 => call.arguments.iter().map(|_| name.clone()).collect(),
+        "generate_series"
+        | "unnest"
+        | "generate_subscripts"
+        | "regexp_split_to_table"
+        | "string_to_table"
+        | "json_object_keys"
+        | "jsonb_object_keys"
+        | "regexp_matches"
+        | "jsonb_path_query"
+        | "now"
+        | "lower"
+        | "upper"
+        | "current_database"
+        | "version" => vec![scalar()],
+        _ => return None,
+    };
+    Some(names.into_iter().map(member).collect())
+}
+
+fn called(expr: &Expr) -> Option<Name> {
+    match expr {
+        Expr::Call(call) => call.name.last().cloned(),
+        Expr::Session(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// The names an SQL function's body sees.
+pub(super) fn argument_row(name: &Name, arguments: Vec<Field>) -> Row {
+    let table = Table {
+        name: Some(name.clone()),
+        schema: None,
+        columns: arguments.as_slice().into(),
+        wild: false,
+        relations: Vec::new(),
+        scalar: false,
+    };
+    Row { tables: vec![table], columns: arguments, wild: false }
+}

@@ -1,0 +1,137 @@
+//! The user's functions: followed when they are one SELECT in SQL, opaque otherwise.
+
+use std::sync::Arc;
+
+use super::Analyser;
+use super::call::argument_row;
+use super::names::Env;
+use super::value::{Field, Shape, Value};
+use crate::catalog::{Function, RelationKey};
+use crate::statement::footprint::Facet;
+use crate::statement::pg;
+use crate::statement::tree::{Call, Name, Query};
+
+/// SQL functions followed inside one another, at most.
+const ROUTINES_MAX: usize = 8;
+
+/// Extensions that overload built-in names for types of their own, with code that is as pure as the original.
+const HARMLESS_OVERLOADS: [&str; 1] = ["citext"];
+
+impl Analyser<'_> {
+    /// User functions that a name may mean.
+    pub(super) fn visible(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Function>> {
+        let known = self.catalog.functions_named(name).iter();
+        known
+            .filter(|function| match schema {
+                Some(schema) => &*function.schema == schema,
+                None => self.path.contains(&function.schema),
+            })
+            .filter(|function| !function.extension.as_deref().is_some_and(|name| HARMLESS_OVERLOADS.contains(&name)))
+            .cloned()
+            .collect()
+    }
+
+    /// A call of one of these.
+    pub(super) fn routine(&mut self, users: &[Arc<Function>], call: &Call, arguments: &[Value]) -> Value {
+        for function in users {
+            self.functions.insert(Arc::from(format!("{}.{}", function.schema, function.name)));
+        }
+        let body = match users {
+            [function] => self.readable(function, call, arguments.len()).map(|query| (function, query)),
+            _ => None,
+        };
+        let Some((function, query)) = body else {
+            self.facets.insert(Facet::Routine);
+            let name = users.first().map(|function| format!("function {}.{}", function.schema, function.name));
+            return self.not_understood(&name.unwrap_or_default(), arguments);
+        };
+        let shape = self.body(function, &query, arguments);
+        if function.returns_set {
+            self.local.multiplies = true;
+        }
+        match self.result(function, &shape) {
+            Some(value) => value,
+            None => {
+                let name = format!("function {}.{}", function.schema, function.name);
+                self.not_understood(&name, arguments)
+            }
+        }
+    }
+
+    /// The body, if it is one query, called plainly, and runs as its caller.
+    fn readable(&mut self, function: &Function, call: &Call, given: usize) -> Option<Query> {
+        let plain = function.kind == 'f'
+            && &*function.language == "sql"
+            && !function.changes_context
+            && function.extension.is_none()
+            && function.arguments.len() == given
+            && !call.variadic
+            && call.over.is_none()
+            && call.filter.is_none()
+            && !call.distinct
+            && !call.star
+            && call.arguments.iter().all(|argument| argument.name.is_none());
+        let open = (function.schema.clone(), function.name.clone());
+        if !plain || self.routines.len() >= ROUTINES_MAX || self.routines.contains(&open) {
+            return None;
+        }
+        let body = function.body.as_deref()?.trim();
+        if let Some(expression) = body.strip_prefix("RETURN ") {
+            return pg::parse_query(&format!("SELECT {expression}"));
+        }
+        match body.strip_prefix("BEGIN ATOMIC").and_then(|rest| rest.trim_end().strip_suffix("END")) {
+            Some(inside) => pg::parse_query(inside),
+            None => pg::parse_query(body),
+        }
+    }
+
+    fn body(&mut self, function: &Function, query: &Query, arguments: &[Value]) -> Shape {
+        let named = function.arguments.iter().zip(arguments).map(|((name, type_oid), value)| Field {
+            name: (!name.is_empty()).then(|| name.clone()),
+            value: Value { type_oid: *type_oid, ..value.clone() },
+        });
+        let mut env = Env { arguments: Some(arguments.to_vec()), ..Env::default() };
+        let named: Vec<Field> = named.filter(|field| field.name.is_some()).collect();
+        env.rows.push(argument_row(&function.name, named));
+        self.routines.push((function.schema.clone(), function.name.clone()));
+        let path = std::mem::replace(&mut self.path, self.scope.search_path.clone());
+        let shadowed = std::mem::replace(&mut self.shadowed, true);
+        let shape = self.nested(query, &env);
+        self.path = path;
+        self.shadowed = shadowed;
+        self.routines.pop();
+        shape
+    }
+
+    /// The value of a call whose body gives `shape`. Results may be coerced, so nothing stays plain.
+    fn result(&mut self, function: &Function, shape: &Shape) -> Option<Value> {
+        if shape.wild {
+            return None;
+        }
+        let names = self.result_names(function);
+        let derived = |value: &Value| Value::derived([value]);
+        let Some(names) = names else {
+            let [only] = shape.columns.as_slice() else { return None };
+            return Some(derived(&only.value));
+        };
+        let members: Vec<Value> = if shape.columns.len() == names.len() {
+            shape.columns.iter().map(|field| derived(&field.value)).collect()
+        } else {
+            let [only] = shape.columns.as_slice() else { return None };
+            let fields = only.value.fields.as_ref().filter(|fields| fields.len() == names.len())?;
+            fields.iter().map(|field| derived(&field.value)).collect()
+        };
+        let fields = names.into_iter().zip(members).map(|(name, value)| Field { name: Some(name), value });
+        Some(Value::row(fields.collect()))
+    }
+
+    /// Names of the members of a composite result; `None` for a scalar.
+    fn result_names(&self, function: &Function) -> Option<Vec<Name>> {
+        if function.out_columns.len() > 1 {
+            return Some(function.out_columns.iter().map(|(name, _)| name.clone()).collect());
+        }
+        let relation = self.catalog.type_of(function.returns).map_or(0, |found| found.relation);
+        let relation = self.catalog.relation(RelationKey(relation))?;
+        Some(relation.columns.iter().map(|column| column.name.clone()).collect())
+    }
+}

@@ -1,0 +1,260 @@
+//! FROM: tables, subqueries, functions and joins, with the names and bounds they bring.
+
+use std::sync::Arc;
+
+use super::Analyser;
+use super::bounds::{self, Equality, Leaf};
+use super::names::{Env, Row, Table};
+use super::value::{Field, Origin, Shape, Value};
+use crate::statement::footprint::{Position, RowBound};
+use crate::statement::tree::{Alias, From, Join, JoinCondition, JoinKind, Name};
+
+/// What bounds the rows of a FROM list.
+#[derive(Debug, Default)]
+pub(super) struct Product {
+    /// Its sources.
+    pub leaves: Vec<Leaf>,
+    /// What holds between them.
+    pub equalities: Vec<Equality>,
+    /// A full join: rows add up instead of multiplying.
+    pub full: bool,
+}
+
+/// One item of FROM.
+#[derive(Default)]
+pub(super) struct Source {
+    /// The names it brings.
+    pub row: Row,
+    /// Its rows.
+    pub product: Product,
+}
+
+impl Product {
+    pub(super) fn bound(&self) -> RowBound {
+        match self.full {
+            true => RowBound::Unbounded,
+            false => bounds::product(&self.leaves, &self.equalities),
+        }
+    }
+
+    fn add(&mut self, mut other: Self) {
+        self.leaves.append(&mut other.leaves);
+        self.equalities.append(&mut other.equalities);
+        self.full |= other.full;
+    }
+
+    /// Which of these outputs fix a row: the keys of a lone source.
+    pub(super) fn unique(&self, columns: &[Field]) -> Vec<Vec<usize>> {
+        let [leaf] = self.leaves.as_slice() else { return Vec::new() };
+        let place = |column: &usize| {
+            let origin = Origin { leaf: leaf.id, column: *column };
+            columns.iter().position(|field| field.value.origin == Some(origin))
+        };
+        let keys = leaf.unique.iter().filter(|(_, shared)| *shared == 1);
+        keys.filter_map(|(key, _)| key.iter().map(place).collect::<Option<Vec<usize>>>()).collect()
+    }
+}
+
+impl Source {
+    /// A source whose columns are not known.
+    pub(super) fn unknown(alias: Option<&Alias>, id: u32) -> Self {
+        let name = alias.map(|alias| alias.name.clone());
+        let shape = Shape::unknown();
+        Self::of(shape, name, id)
+    }
+
+    /// A source with the columns of a query.
+    pub(super) fn of(shape: Shape, name: Option<Name>, id: u32) -> Self {
+        let wild = shape.wild || shape.columns.iter().any(|field| field.name.is_none());
+        let columns: Vec<Field> = shape
+            .columns
+            .into_iter()
+            .enumerate()
+            .map(|(column, field)| Field {
+                name: field.name,
+                value: Value { origin: Some(Origin { leaf: id, column }), ..field.value },
+            })
+            .collect();
+        let table = Table {
+            name,
+            schema: None,
+            columns: columns.as_slice().into(),
+            wild,
+            relations: Vec::new(),
+            scalar: false,
+        };
+        let unique = shape.unique.into_iter().map(|key| (key, 1)).collect();
+        let leaf = Leaf { id, bound: shape.bound, unique };
+        Self {
+            row: Row { tables: vec![table], columns, wild },
+            product: Product { leaves: vec![leaf], ..Product::default() },
+        }
+    }
+}
+
+impl Analyser<'_> {
+    /// Brings the items of a FROM list into a level of names. `outer` is what items without LATERAL see.
+    pub(super) fn bring(&mut self, items: &[From], env: &mut Env<'_>, outer: &Env<'_>) -> Product {
+        let mut product = Product::default();
+        for item in items {
+            let source = self.source(item, env, outer);
+            env.rows.push(source.row);
+            product.add(source.product);
+        }
+        product
+    }
+
+    /// One item. `beside` sees the items to its left (LATERAL), `outer` does not.
+    pub(super) fn source(&mut self, item: &From, beside: &Env<'_>, outer: &Env<'_>) -> Source {
+        if self.descend().is_none() {
+            return Source::unknown(None, self.next_leaf);
+        }
+        let source = match item {
+            From::Table { name, alias, only, sample } => {
+                for argument in sample {
+                    let value = self.value(argument, beside, Position::Limit);
+                    self.shape(&value, Position::Limit);
+                }
+                self.table(name, alias.as_ref(), *only, outer)
+            }
+            From::Subquery { query, alias, lateral } => {
+                let shape = self.nested(query, if *lateral { beside } else { outer });
+                let shape = super::query::renamed(shape, alias.as_ref().map_or(&[], |alias| &alias.columns));
+                let id = self.leaf();
+                Source::of(shape, alias.as_ref().map(|alias| alias.name.clone()), id)
+            }
+            From::Functions { calls, ordinality, alias } => {
+                self.table_functions(calls, *ordinality, alias.as_ref(), beside)
+            }
+            From::Join(join) => self.join(join, beside, outer),
+            From::Opaque { unknown, alias } => {
+                self.opaque(&unknown.what, &unknown.why);
+                let id = self.leaf();
+                Source::unknown(alias.as_ref(), id)
+            }
+        };
+        self.ascend();
+        source
+    }
+
+    fn join(&mut self, join: &Join, beside: &Env<'_>, outer: &Env<'_>) -> Source {
+        let left = self.source(&join.left, beside, outer);
+        let mut within = Env::inside(beside);
+        within.rows.push(left.row);
+        let right = self.source(&join.right, &within, outer);
+        let left_row = within.rows.pop().unwrap_or_default();
+        let mut on = Env::inside(outer);
+        on.rows = vec![left_row, right.row];
+        let mut equalities = Vec::new();
+        let mut using_alias = None;
+        let merged = match &join.condition {
+            JoinCondition::None => Vec::new(),
+            JoinCondition::On(condition) => {
+                self.condition(condition, &on, Position::Join, &mut equalities);
+                Vec::new()
+            }
+            JoinCondition::Using(names, alias) => {
+                using_alias = alias.clone();
+                names.clone()
+            }
+            JoinCondition::Natural => self.shared_names(&on),
+        };
+        let columns = self.merge(&merged, join.kind, &mut on, &mut equalities);
+        let product = joined_product(join.kind, left.product, right.product, equalities);
+        let wild = on.rows.iter().any(|row| row.wild);
+        let mut tables: Vec<Table> = on.rows.into_iter().flat_map(|row| row.tables).collect();
+        if let Some(name) = using_alias {
+            let merged = columns.iter().take(merged.len()).cloned().collect();
+            tables.push(named_table(name, merged, wild));
+        }
+        let row = Row { tables, columns, wild };
+        Source { row: self.aliased(row, join.alias.as_ref()), product }
+    }
+
+    /// Names that both sides of a NATURAL JOIN have.
+    fn shared_names(&mut self, on: &Env<'_>) -> Vec<Name> {
+        let [left, right] = on.rows.as_slice() else { return Vec::new() };
+        if left.wild || right.wild {
+            self.opaque("NATURAL JOIN", "the columns of a side are not known");
+        }
+        let left_names = left.columns.iter().filter_map(|field| field.name.clone());
+        left_names.filter(|name| right.columns.iter().any(|field| field.name.as_ref() == Some(name))).collect()
+    }
+
+    /// The columns of a join: merged ones first, then the left side's rest, then the right side's.
+    fn merge(
+        &mut self,
+        merged: &[Name],
+        kind: JoinKind,
+        on: &mut Env<'_>,
+        equalities: &mut Vec<Equality>,
+    ) -> Vec<Field> {
+        let [left, right] = on.rows.as_slice() else { return Vec::new() };
+        let side = |row: &Row, name: &Name| {
+            row.columns.iter().find(|field| field.name.as_ref() == Some(name)).map(|field| field.value.clone())
+        };
+        let mut columns = Vec::new();
+        let mut probed = Vec::new();
+        for name in merged {
+            let (one, other) = (side(left, name), side(right, name));
+            let (Some(one), Some(other)) = (one, other) else {
+                columns.push(Field { name: Some(name.clone()), value: Value::unknown() });
+                self.opaque("JOIN … USING", "a merged column is not known on both sides");
+                continue;
+            };
+            equalities.extend(bounds::equalities(&one, &other));
+            let mut value = Value::either(&one, &other);
+            value.origin = match kind {
+                JoinKind::Inner | JoinKind::Left => one.origin,
+                JoinKind::Right => other.origin,
+                JoinKind::Full => None,
+            };
+            probed.extend([one, other]);
+            columns.push(Field { name: Some(name.clone()), value });
+        }
+        for value in &probed {
+            self.shape(value, Position::Join);
+        }
+        let rest = |row: &Row| {
+            let kept = row.columns.iter().filter(|f| f.name.as_ref().is_none_or(|name| !merged.contains(name)));
+            kept.cloned().collect::<Vec<Field>>()
+        };
+        columns.extend(rest(left));
+        columns.extend(rest(right));
+        columns
+    }
+
+    /// An alias on a join hides the names inside it.
+    fn aliased(&mut self, row: Row, alias: Option<&Alias>) -> Row {
+        let Some(alias) = alias else { return row };
+        let mut columns = row.columns;
+        for (field, name) in columns.iter_mut().zip(&alias.columns) {
+            field.name = Some(name.clone());
+        }
+        let table = named_table(alias.name.clone(), columns.clone(), row.wild);
+        Row { tables: vec![table], columns, wild: row.wild }
+    }
+}
+
+fn named_table(name: Name, columns: Vec<Field>, wild: bool) -> Table {
+    Table { name: Some(name), schema: None, columns: Arc::from(columns), wild, relations: Vec::new(), scalar: false }
+}
+
+/// An outer join's condition bounds only the side that may be missing.
+fn joined_product(kind: JoinKind, left: Product, right: Product, equalities: Vec<Equality>) -> Product {
+    let belongs = |product: &Product, e: &Equality| product.leaves.iter().any(|leaf| leaf.id == e.column.leaf);
+    let kept: Vec<Equality> = equalities
+        .into_iter()
+        .filter(|equality| match kind {
+            JoinKind::Inner => true,
+            JoinKind::Left => belongs(&right, equality),
+            JoinKind::Right => belongs(&left, equality),
+            JoinKind::Full => false,
+        })
+        .collect();
+    let mut product = left;
+    product.add(right);
+    product.equalities.extend(kept);
+    product.full |= kind == JoinKind::Full;
+    product
+}
