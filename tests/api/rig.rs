@@ -271,6 +271,15 @@ impl Rig {
         read(self.send(method, path, token, &[], Vec::new()).await).await
     }
 
+    /// Serves the router on a port of its own until the rig is dropped; gives the URL.
+    pub async fn serve(&self, tls: Option<Arc<rustls::ServerConfig>>) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        tokio::spawn(api::serve::serve(listener, tls, self.router.clone(), self.stop.clone()));
+        format!("{scheme}://localhost:{port}")
+    }
+
     /// The answer as it begins, for streams.
     pub async fn open(&self, path: &str, who: &str, headers: &[(&str, &str)]) -> Response {
         self.send("GET", path, &self.token_text(who), headers, Vec::new()).await
