@@ -6,7 +6,6 @@
 pub mod admin;
 pub mod approvals;
 pub mod auth;
-pub mod doors;
 pub mod extract;
 pub mod health;
 pub mod layers;

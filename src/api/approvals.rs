@@ -16,11 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::approvals::resource::Resource;
 use crate::api::auth::Caller;
-use crate::api::doors::{DecisionError, Filter, Page};
 use crate::api::extract::{Params, span};
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::state::ApiState;
 use crate::gate::approval::{Approval, State as ApprovalState};
+use crate::gate::decision::DecisionError;
+use crate::gate::desk::FindError;
+use crate::gate::desk::store::{ApprovalFilter, Cursor};
 use crate::identity::ids::{AgentName, ApprovalId};
 use crate::identity::token::Scope;
 
@@ -37,11 +39,13 @@ const PREFIX_MIN: usize = 2;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only those in this state, such as `pending`.
-    #[param(value_type = Option<String>, example = "pending")]
-    pub state: Option<ApprovalState>,
+    /// Only those in these states, separated by commas, such as `pending` or `approved,executing`.
+    #[param(example = "pending")]
+    pub state: Option<String>,
     /// Only those of this agent.
     pub agent: Option<String>,
+    /// Only those for this database.
+    pub database: Option<String>,
     /// How many, 1 to 200; 50 if absent.
     pub page_size: Option<usize>,
     /// `next_page_token` of the page before.
@@ -72,12 +76,21 @@ pub async fn list(
     if size == 0 || size > PAGE_SIZE_MAX {
         return Err(Problem::bad_request(format!("page_size must be 1 to {PAGE_SIZE_MAX}")));
     }
-    let filter = Filter { state: params.state, agent: params.agent.map(AgentName) };
-    let page = Page { size, after: params.page_token };
-    let (approvals, next_page_token) =
-        state.desk.list(filter, page).await.map_err(|error| refused("approvals", error))?;
-    let approvals = approvals.into_iter().map(|approval| Resource::new(approval, &state.public_url)).collect();
-    Ok(Json(ApprovalPage { approvals, next_page_token }))
+    let states = params.state.as_deref().map(states).transpose()?.unwrap_or_default();
+    let filter = ApprovalFilter { states, agent: params.agent.map(AgentName), database: params.database };
+    let after = params.page_token.as_deref().map(|token| {
+        Cursor::parse(token).ok_or_else(|| Problem::bad_request("page_token is not one that was given out"))
+    });
+    let found = state.desk.list(&filter, after.transpose()?.as_ref(), size);
+    let page = found.map_err(|error| Problem::unavailable("the store", error))?;
+    let approvals = page.approvals.into_iter().map(|approval| Resource::new(approval, &state.public_url)).collect();
+    Ok(Json(ApprovalPage { approvals, next_page_token: page.next.map(|next| next.to_string()) }))
+}
+
+fn states(names: &str) -> Result<Vec<ApprovalState>, Problem> {
+    let read = |name: &str| serde_json::from_value(serde_json::Value::from(name.trim()));
+    let all: Result<_, serde_json::Error> = names.split(',').map(read).collect();
+    all.map_err(|error| Problem::bad_request(format!("state: {error}")))
 }
 
 /// What `GET /v1/approvals/{id}` understands.
@@ -104,7 +117,7 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(Scope::ApprovalsRead)?;
-    let mut approval = find(&state, &id).await?;
+    let mut approval = find(&state, &id)?;
     if let Some(wait) = wait_of(&params, &headers)? {
         let after = params.after_version.unwrap_or(approval.version);
         if approval.version <= after && !approval.state.is_terminal() {
@@ -118,7 +131,10 @@ pub async fn show(
 async fn wait_for(state: &ApiState, seen: Approval, after: u64, wait: Duration) -> Result<Approval, Problem> {
     let id = seen.id.clone();
     tokio::select! {
-        changed = state.desk.wait_version(&id, after, wait) => changed.map_err(|error| refused(id.as_str(), error)),
+        changed = state.desk.wait_version(&id, after, wait) => {
+            let found = changed.map_err(|error| Problem::unavailable("the store", error))?;
+            found.ok_or_else(|| Problem::not_found(format!("approval {id}")))
+        }
         () = state.draining.cancelled() => Ok(seen),
     }
 }
@@ -140,31 +156,21 @@ fn wait_of(params: &ShowParams, headers: &HeaderMap) -> Result<Option<Duration>,
 ///
 /// # Errors
 /// [`Kind::NotFound`], [`Kind::AmbiguousId`], [`Kind::Unavailable`].
-pub async fn find(state: &ApiState, text: &str) -> Result<Approval, Problem> {
-    let id = match ApprovalId::parse(text) {
-        Some(id) => id,
-        None => unabbreviate(state, text).await?,
-    };
-    let found = state.desk.get(&id).await.map_err(|error| refused(text, error))?;
-    found.ok_or_else(|| Problem::not_found(format!("approval {id}")))
-}
-
-async fn unabbreviate(state: &ApiState, text: &str) -> Result<ApprovalId, Problem> {
+pub fn find(state: &ApiState, text: &str) -> Result<Approval, Problem> {
     let upper = text.trim().to_ascii_uppercase();
     let digits = upper.strip_prefix("APR_").unwrap_or(&upper);
-    let readable = digits.len() >= PREFIX_MIN && digits.len() < 16 && digits.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !readable {
-        return Err(Problem::new(Kind::NotFound, "there is no approval by that id; ids look like `apr_7K3QX2…`"));
+    if digits.len() < PREFIX_MIN {
+        return Err(Problem::not_found("approval by that id; ids look like `apr_7K3QX2…`"));
     }
-    let mut found = state.desk.find_prefix(&format!("apr_{digits}")).await.map_err(|error| refused(text, error))?;
-    match (found.pop(), found.is_empty()) {
-        (Some(id), true) => Ok(id),
-        (None, _) => Err(Problem::not_found(format!("approval apr_{digits}…"))),
-        (Some(_), false) => Err(Problem::new(
-            Kind::AmbiguousId,
-            format!("several approvals begin with apr_{digits}; give more of the id"),
-        )),
-    }
+    let found = match ApprovalId::parse(digits) {
+        Some(id) => state.desk.get(&id).map(|found| found.ok_or_else(|| FindError::NotFound(String::new()))),
+        None => Ok(state.desk.find_prefix(digits)),
+    };
+    found.map_err(FindError::from).and_then(|found| found).map_err(|error| match error {
+        FindError::NotFound(_) => Problem::not_found("approval by that id"),
+        FindError::Ambiguous(_) => Problem::new(Kind::AmbiguousId, "several approvals begin so; give more of the id"),
+        FindError::Store(error) => Problem::unavailable("the store", error),
+    })
 }
 
 /// The approval as an answer, with its version as ETag.
@@ -195,8 +201,8 @@ pub fn refused(id: &str, error: DecisionError) -> Problem {
             Kind::SelfApproval,
             "the agent's owner, the person it acts for and who issued its credential never decide".into(),
         ),
-        DecisionError::StaleVersion { version } => {
-            (Kind::StaleVersion, format!("{id} is at version {version}; look at it again before deciding"))
+        DecisionError::StaleVersion { current } => {
+            (Kind::StaleVersion, format!("{id} is at version {current} by now; look at it again before deciding"))
         }
         DecisionError::DigestMismatch => (Kind::DigestMismatch, "this is not the digest of what is asked".into()),
         DecisionError::Expired => (Kind::Expired, format!("{id} expired; the agent has to ask again")),

@@ -13,12 +13,14 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::approvals::idempotency::Answers;
-use crate::api::doors::{AgentStore, Approvals, Audit, TokenStore};
 use crate::api::problem::Problem;
 use crate::audit::event::Event;
+use crate::audit::log::AuditLog;
 use crate::clock::{Clock, Timestamp};
+use crate::gate::desk::Desk;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
+use crate::identity::store::{AgentStore, TokenStore};
 use crate::identity::token::Token;
 
 /// One readiness check: a name and a question that answers `Ok` or what is wrong, in words without secrets.
@@ -75,13 +77,13 @@ pub trait RulesDoor: Send + Sync {
 #[derive(Clone)]
 pub struct ApiState {
     /// The desk where statements wait.
-    pub desk: Arc<dyn Approvals>,
+    pub desk: Arc<Desk>,
     /// Agents.
     pub agents: Arc<dyn AgentStore>,
     /// Tokens.
     pub tokens: Arc<dyn TokenStore>,
     /// The audit log.
-    pub audit: Arc<dyn Audit>,
+    pub audit: Arc<AuditLog>,
     /// The people of `holdpoint.yaml`, replaced when it is read again.
     pub people: Arc<ArcSwap<Vec<Person>>>,
     /// The keys under `databases:`.
@@ -122,7 +124,7 @@ impl ApiState {
     /// # Errors
     /// The store does not answer.
     pub async fn token(&self, id: &str) -> Result<Option<Token>, Problem> {
-        self.tokens.get(id).map_err(|error| Problem::unavailable("the store", error))
+        self.tokens.token(id).map_err(|error| Problem::unavailable("the store", error))
     }
 
     /// Notes that a token was used, to the minute. Not being able to is no reason to refuse.
@@ -132,19 +134,19 @@ impl ApiState {
             return;
         }
         let _one_at_a_time = self.identity_writes.lock().await;
-        if let Ok(Some(mut token)) = self.tokens.get(&token.id) {
+        if let Ok(Some(mut token)) = self.tokens.token(&token.id) {
             token.last_used_at = Some(now);
-            if let Err(error) = self.tokens.put(&token) {
+            if let Err(error) = self.tokens.replace_token(token).await {
                 tracing::warn!(%error, "could not note the use of a token");
             }
         }
     }
 
-    /// Writes an event before the effect it speaks of.
+    /// Records an event durably, before the effect it speaks of.
     ///
     /// # Errors
     /// The audit log does not take it: the caller must not go on.
     pub async fn record(&self, event: Event) -> Result<u64, Problem> {
-        self.audit.append(event).await.map_err(|error| Problem::unavailable("the audit log", error))
+        self.audit.record_durable(event).await.map_err(|error| Problem::unavailable("the audit log", error))
     }
 }

@@ -102,7 +102,7 @@ async fn list(way: &Way) -> Result<Vec<AgentBody>, Failure> {
     match way {
         Way::Api(client) => client.get::<AgentList>("v1/agents", &[]).await.map(|list| list.agents),
         Way::Store(store) => {
-            let mut agents = store.agents.list().map_err(offline::trouble)?;
+            let mut agents = store.agents.agents().map_err(offline::trouble)?;
             agents.sort_by(|one, other| one.name.cmp(&other.name));
             Ok(agents.into_iter().map(AgentBody::from).collect())
         }
@@ -124,7 +124,7 @@ async fn add(way: &Way, new: NewAgent) -> Result<IssuedAgent, Failure> {
         return Err(Failure::Usage(format!("the configuration has no database {unknown:?}")));
     }
     let name = AgentName(new.name);
-    if store.agents.get(&name).map_err(offline::trouble)?.is_some() {
+    if store.agents.agent(&name).map_err(offline::trouble)?.is_some() {
         return Err(Failure::Finding(format!("there is an agent {name} already")));
     }
     let draft = AgentDraft {
@@ -136,7 +136,7 @@ async fn add(way: &Way, new: NewAgent) -> Result<IssuedAgent, Failure> {
     };
     let (agent, secret) = issue::agent(draft, store.now());
     store.record(format!("agent {} added, owner {}", agent.name, agent.owner)).await?;
-    store.agents.put(&agent).map_err(offline::trouble)?;
+    store.agents.add_agent(agent.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() })
 }
 
@@ -148,7 +148,7 @@ async fn rotate(way: &Way, name: &str) -> Result<IssuedAgent, Failure> {
     let mut agent = store.agent(name)?;
     let secret = issue::rotate(&mut agent, store.operator.clone());
     store.record(format!("agent {name} got a new secret")).await?;
-    store.agents.put(&agent).map_err(offline::trouble)?;
+    store.agents.replace_agent(agent.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() })
 }
 
@@ -158,10 +158,9 @@ async fn switch(way: &Way, name: &str, verb: &str) -> Result<(), Failure> {
             let _: AgentBody = client.post(&format!("v1/agents/{name}:{verb}"), &serde_json::json!({})).await?;
         }
         Way::Store(store) => {
-            let mut agent = store.agent(name)?;
-            agent.disabled = verb == "disable";
+            let agent = store.agent(name)?;
             store.record(format!("agent {name} {verb}d")).await?;
-            store.agents.put(&agent).map_err(offline::trouble)?;
+            store.agents.set_agent_disabled(agent.name, verb == "disable").await.map_err(offline::trouble)?;
         }
     }
     print::talk(&format!("agent {name} {verb}d"));
@@ -176,7 +175,7 @@ async fn remove(way: &Way, name: &str) -> Result<(), Failure> {
         Way::Store(store) => {
             let agent = store.agent(name)?;
             store.record(format!("agent {name} removed")).await?;
-            store.agents.remove(&agent.name).map_err(offline::trouble)?;
+            store.agents.remove_agent(agent.name).await.map_err(offline::trouble)?;
         }
     }
     print::talk(&format!("agent {name} removed"));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::visible::line;
 use crate::cli::{Global, offline, print};
-use crate::config::{ClientTls, Config, Upstream};
+use crate::config::render::render;
+use crate::config::{ClientTls, Config, Upstream, rules_dir};
+use crate::policy::rules::RuleSet;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -16,10 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub async fn run(global: &Global) -> Result<Exit, Failure> {
     let config = offline::config(global)?;
     let mut report = Report::default();
-    for (name, value) in effective(&config) {
-        print::data(&format!("{name:<28} {value}"))?;
-    }
+    print::data(render(&config).trim_end())?;
     print::data("")?;
+    report.say("rules", rules(&config))?;
     for (what, file) in files(&config) {
         report.say(&what, std::fs::File::open(file).map(|_| ()).map_err(|error| error.to_string()))?;
     }
@@ -45,39 +46,16 @@ impl Report {
     }
 }
 
-/// The settings in force, by name. `Secret` prints stars by itself.
-fn effective(config: &Config) -> Vec<(String, String)> {
-    let mut all = vec![
-        ("postgres.listen".to_owned(), config.postgres.listen.to_string()),
-        ("postgres.tls".to_owned(), tls_word(&config.postgres.tls).to_owned()),
-        ("api.listen".to_owned(), config.api.listen.to_string()),
-        ("api.public_url".to_owned(), config.api.public_url.clone()),
-        ("api.tls".to_owned(), if config.api.tls.is_some() { "on" } else { "off" }.to_owned()),
-        ("store".to_owned(), config.store.display().to_string()),
-        ("rules".to_owned(), config.rules.as_ref().map_or("built-in baseline".into(), |dir| dir.display().to_string())),
-        ("hold".to_owned(), format!("{:?}", config.hold)),
-        ("limits".to_owned(), format!("{:?}", config.limits)),
-        ("audit".to_owned(), format!("{:?}", config.audit)),
-    ];
-    for (name, upstream) in &config.databases {
-        let password = upstream.password.as_ref().map_or("none".to_owned(), ToString::to_string);
-        let place = format!(
-            "{}@{}:{}/{} password {password} sslmode {:?} at most {}",
-            upstream.user, upstream.host, upstream.port, upstream.database, upstream.ssl_mode, upstream.connections_max
-        );
-        all.push((format!("databases.{name}"), place));
-    }
-    for person in &config.people {
-        all.push((format!("people.{}", person.name), person.groups.join(", ")));
-    }
-    all
-}
-
-fn tls_word(tls: &ClientTls) -> &'static str {
-    match tls {
-        ClientTls::Off => "off",
-        ClientTls::Optional(_) => "optional",
-        ClientTls::Required(_) => "required",
+/// Rules that cannot be used: the first fault and how many there are; `holdpoint rules lint` names them all.
+fn rules(config: &Config) -> Result<(), String> {
+    let Some(path) = &config.rules else { return Ok(()) };
+    let files = rules_dir::read(path).map_err(|error| error.to_string())?;
+    match RuleSet::load_dir(&files) {
+        Ok(_) => Ok(()),
+        Err(faults) => {
+            let first = faults.first().map(ToString::to_string).unwrap_or_default();
+            Err(format!("{first} ({} faults in all)", faults.len()))
+        }
     }
 }
 

@@ -120,15 +120,7 @@ impl Client {
     }
 
     fn url(&self, path: &str, query: &[(&str, String)]) -> Result<Url, Failure> {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .map_err(|()| Failure::Usage(format!("{} cannot be an API's URL", self.base)))?
-            .pop_if_empty()
-            .extend(path.split('/'));
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Ok(url)
+        below(&self.base, path, query)
     }
 
     fn silent(&self, error: &reqwest::Error) -> Failure {
@@ -138,6 +130,19 @@ impl Client {
         }
         Failure::Unreachable(format!("the API at {} does not answer: {cause}", self.base))
     }
+}
+
+/// `base` with more path behind it; `:` and `/` in `path` stay, the rest is escaped.
+fn below(base: &Url, path: &str, query: &[(&str, String)]) -> Result<Url, Failure> {
+    let mut url = base.clone();
+    url.path_segments_mut()
+        .map_err(|()| Failure::Usage(format!("{base} cannot be an API's URL")))?
+        .pop_if_empty()
+        .extend(path.split('/'));
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Ok(url)
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
@@ -208,10 +213,9 @@ mod tests {
     #[test]
     fn path_and_query_are_escaped() {
         let base = Url::parse("http://localhost:1/prefix/").unwrap();
-        let client = Client { base, http: reqwest::Client::new(), token: None };
-        let url = client.url("v1/approvals/apr_7K:approve", &[("agent", "a b&c".into())]).unwrap();
+        let url = below(&base, "v1/approvals/apr_7K:approve", &[("agent", "a b&c".into())]).unwrap();
         assert_eq!(url.as_str(), "http://localhost:1/prefix/v1/approvals/apr_7K:approve?agent=a+b%26c");
-        let odd = client.url("v1/agents/a?b#c", &[]).unwrap();
+        let odd = below(&base, "v1/agents/a?b#c", &[]).unwrap();
         assert_eq!(odd.as_str(), "http://localhost:1/prefix/v1/agents/a%3Fb%23c");
     }
 }

@@ -4,16 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::api::doors::{AgentStore, Audit, TokenStore};
 use crate::audit::event::Event;
+use crate::audit::log::AuditLog;
 use crate::cli::Global;
 use crate::cli::client::Client;
 use crate::cli::exit::Failure;
 use crate::cli::visible::line;
 use crate::clock::Timestamp;
-use crate::config::Config;
+use crate::config::{Config, file};
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
+use crate::identity::store::{AgentStore, TokenStore};
 
 /// How agents and tokens are reached.
 pub enum Way {
@@ -33,7 +34,7 @@ pub struct Store {
     pub config: Config,
     /// Who is at the keyboard: the login name. It becomes the issuer, and an issuer does not approve.
     pub operator: PersonName,
-    audit: Arc<dyn Audit>,
+    audit: Arc<AuditLog>,
 }
 
 /// The API if it answers, else the store.
@@ -60,11 +61,14 @@ pub async fn way(global: &Global) -> Result<Way, Failure> {
 /// # Errors
 /// It is not there or not right.
 pub fn config(global: &Global) -> Result<Config, Failure> {
-    load(&global.config).map_err(|error| Failure::Usage(format!("{}: {error}", global.config.display())))
-}
-
-fn load(_path: &Path) -> Result<Config, String> {
-    Err("not yet".into())
+    let name = global.config.display();
+    let text = std::fs::read_to_string(&global.config).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+    let env = |name: &str| std::env::var(name).ok();
+    let files = |path: &Path| std::fs::read_to_string(path);
+    file::parse(&text, &name.to_string(), &env, &files).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Failure::Usage(lines.join("\n"))
+    })
 }
 
 /// A failing store, in words.
@@ -98,7 +102,7 @@ impl Store {
     /// # Errors
     /// There is none, or the store fails.
     pub fn agent(&self, name: &str) -> Result<Agent, Failure> {
-        let found = self.agents.get(&AgentName(name.to_owned())).map_err(trouble)?;
+        let found = self.agents.agent(&AgentName(name.to_owned())).map_err(trouble)?;
         found.ok_or_else(|| Failure::Usage(format!("there is no agent {}", line(name))))
     }
 
@@ -109,7 +113,7 @@ impl Store {
     pub async fn record(&self, what: String) -> Result<(), Failure> {
         let event = Event::IdentityChanged { by: self.operator.clone(), what };
         self.audit
-            .append(event)
+            .record_durable(event)
             .await
             .map(|_| ())
             .map_err(|error| Failure::Unreachable(format!("the audit log failed: {error}")))

@@ -27,9 +27,9 @@ enum SchemaOf {
 /// Stdout fails.
 pub fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.of {
-        SchemaOf::Config => serde_json::json!({}),
-        SchemaOf::Rules => serde_json::json!({}),
+        SchemaOf::Config => crate::config::config_schema(),
+        SchemaOf::Rules => crate::policy::rules::schema(),
     };
-    print::item(crate::cli::Output::Json, &schema, ToString::to_string)?;
+    print::data(schema.trim_end())?;
     Ok(Exit::Ok)
 }

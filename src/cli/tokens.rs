@@ -107,7 +107,7 @@ async fn list(way: &Way) -> Result<Vec<TokenBody>, Failure> {
     match way {
         Way::Api(client) => client.get::<TokenList>("v1/tokens", &[]).await.map(|list| list.tokens),
         Way::Store(store) => {
-            let mut tokens = store.tokens.list().map_err(offline::trouble)?;
+            let mut tokens = store.tokens.tokens().map_err(offline::trouble)?;
             tokens.sort_by(|one, other| other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id)));
             Ok(tokens.into_iter().map(TokenBody::from).collect())
         }
@@ -136,7 +136,7 @@ async fn create(way: &Way, new: NewToken) -> Result<IssuedToken, Failure> {
     };
     let (token, text) = issue::token(draft, now);
     store.record(format!("token {} added for {}", token.id, token.person)).await?;
-    store.tokens.put(&token).map_err(offline::trouble)?;
+    store.tokens.add_token(token.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedToken { token: token.into(), text: text.expose().to_owned() })
 }
 
@@ -148,9 +148,9 @@ async fn revoke(way: &Way, id: &str) -> Result<(), Failure> {
         }
         Way::Store(store) => store,
     };
-    let found = store.tokens.get(id).map_err(offline::trouble)?;
+    let found = store.tokens.token(id).map_err(offline::trouble)?;
     let mut token = found.ok_or_else(|| Failure::Usage(format!("there is no token {}", line(id))))?;
     token.revoked = true;
     store.record(format!("token {id} of {} revoked", token.person)).await?;
-    store.tokens.put(&token).map_err(offline::trouble)
+    store.tokens.replace_token(token).await.map_err(offline::trouble)
 }

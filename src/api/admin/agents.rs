@@ -12,6 +12,7 @@ use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::state::ApiState;
 use crate::audit::event::Event;
 use crate::clock::Timestamp;
+use crate::gate::desk::DeskError;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::issue;
@@ -89,7 +90,7 @@ pub struct IssuedAgent {
     responses((status = 200, body = AgentList), (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
 pub async fn list(State(state): State<ApiState>, caller: Caller) -> Result<Json<AgentList>, Problem> {
     caller.require(Scope::Admin)?;
-    let mut agents = state.agents.list().map_err(store_down)?;
+    let mut agents = state.agents.agents().map_err(store_down)?;
     agents.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Json(AgentList { agents: agents.into_iter().map(AgentBody::from).collect() }))
 }
@@ -117,7 +118,7 @@ pub async fn create(
     };
     let (agent, secret) = issue::agent(draft, state.clock.now());
     state.record(changed(&caller, format!("agent {} added, owner {}", agent.name, agent.owner))).await?;
-    state.agents.put(&agent).map_err(store_down)?;
+    state.agents.add_agent(agent.clone()).await.map_err(store_down)?;
     let body = IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() };
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
@@ -149,9 +150,9 @@ pub async fn remove(
     caller.require(Scope::Admin)?;
     let _one_at_a_time = state.identity_writes.lock().await;
     let agent = find(&state, &name)?.ok_or_else(|| Problem::not_found(format!("agent {name:?}")))?;
+    switch(&state, &agent.name, true, &caller).await?;
     state.record(changed(&caller, format!("agent {name} removed"))).await?;
-    switch(&state, &agent.name, true, caller.name()).await?;
-    state.agents.remove(&agent.name).map_err(store_down)?;
+    state.agents.remove_agent(agent.name).await.map_err(store_down)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -172,28 +173,31 @@ pub async fn act(
     match verb {
         "disable" | "enable" => {
             let off = verb == "disable";
-            state.record(changed(&caller, format!("agent {name} {verb}d"))).await?;
-            switch(&state, &agent.name, off, caller.name()).await?;
+            switch(&state, &agent.name, off, &caller).await?;
             agent.disabled = off;
             Ok(Json(AgentBody::from(agent)).into_response())
         }
         "rotate" => {
             let secret = issue::rotate(&mut agent, caller.name().clone());
             state.record(changed(&caller, format!("agent {name} got a new secret"))).await?;
-            state.agents.put(&agent).map_err(store_down)?;
+            state.agents.replace_agent(agent.clone()).await.map_err(store_down)?;
             Ok(Json(IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() }).into_response())
         }
         _ => Err(Problem::new(Kind::NotFound, "say what to do: `:disable`, `:enable` or `:rotate` after the name")),
     }
 }
 
-async fn switch(state: &ApiState, agent: &AgentName, off: bool, by: &PersonName) -> Result<(), Problem> {
-    let done = state.desk.kill(agent, off, by.clone()).await;
-    done.map_err(|error| Problem::unavailable("the kill switch", error))
+/// The desk records it, sets it, and tells whoever waits.
+async fn switch(state: &ApiState, agent: &AgentName, off: bool, caller: &Caller) -> Result<(), Problem> {
+    match state.desk.kill(agent, off, caller.person.clone()).await {
+        Ok(()) => Ok(()),
+        Err(DeskError::NotFound) => Err(Problem::not_found(format!("agent {agent}"))),
+        Err(error) => Err(Problem::unavailable("the kill switch", error)),
+    }
 }
 
 fn find(state: &ApiState, name: &str) -> Result<Option<Agent>, Problem> {
-    state.agents.get(&AgentName(name.to_owned())).map_err(store_down)
+    state.agents.agent(&AgentName(name.to_owned())).map_err(store_down)
 }
 
 fn changed(caller: &Caller, what: String) -> Event {

@@ -90,7 +90,7 @@ pub struct IssuedToken {
     responses((status = 200, body = TokenList), (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
 pub async fn list(State(state): State<ApiState>, caller: Caller) -> Result<Json<TokenList>, Problem> {
     caller.require(Scope::Admin)?;
-    let mut tokens = state.tokens.list().map_err(store_down)?;
+    let mut tokens = state.tokens.tokens().map_err(store_down)?;
     tokens.sort_by(|one, other| other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id)));
     Ok(Json(TokenList { tokens: tokens.into_iter().map(TokenBody::from).collect() }))
 }
@@ -117,7 +117,7 @@ pub async fn create(
     };
     let (token, text) = issue::token(draft, now);
     state.record(changed(&caller, format!("token {} added for {}", token.id, token.person))).await?;
-    state.tokens.put(&token).map_err(store_down)?;
+    state.tokens.add_token(token.clone()).await.map_err(store_down)?;
     let body = IssuedToken { token: token.into(), text: text.expose().to_owned() };
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
@@ -156,7 +156,7 @@ pub async fn act(
     if !token.revoked {
         token.revoked = true;
         state.record(changed(&caller, format!("token {id} of {} revoked", token.person))).await?;
-        state.tokens.put(&token).map_err(store_down)?;
+        state.tokens.replace_token(token.clone()).await.map_err(store_down)?;
     }
     Ok(Json(token.into()))
 }

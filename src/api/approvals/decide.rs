@@ -9,11 +9,12 @@ use crate::api::approvals::idempotency::{self, Answer};
 use crate::api::approvals::resource::Resource;
 use crate::api::approvals::{find, refused, shape};
 use crate::api::auth::Caller;
-use crate::api::doors::{Decision, DecisionError};
 use crate::api::extract::Body;
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::state::ApiState;
-use crate::gate::approval::{Approval, Verdict};
+use crate::gate::approval::{Approval, State as ApprovalState, Verdict};
+use crate::gate::decision::{Decision, DecisionError};
+use crate::gate::desk::DeskError;
 use crate::identity::token::Scope;
 
 /// Longest reason, in characters.
@@ -78,7 +79,7 @@ pub async fn decide(
     })?;
     let if_version = if_match(&headers)?;
     let body = checked(body)?;
-    let approval = find(&state, id).await?;
+    let approval = find(&state, id)?;
     if verb == Verb::Approve && if_version.is_none() && body.digest.is_none() {
         let detail = "say what you were shown: send its `digest` in the body, or its ETag in `If-Match`";
         return Err(Problem::new(Kind::PreconditionRequired, detail).about(&approval.id, Some(approval.state)));
@@ -95,9 +96,12 @@ pub async fn decide(
     {
         return Ok(rebuild(answer, true));
     }
-    let id = approval.id.clone();
-    let decided = carry_out(&state, verb, approval, decision(&caller, body, if_version, &headers)).await;
-    let decided = decided.map_err(|error| refused(id.as_str(), error))?;
+    let mut decision = decision(&caller, body, if_version, &headers);
+    if if_version.is_some() && decision.digest.is_none() {
+        // What is asked never changes: whoever saw this version saw this digest.
+        decision.digest = Some(approval.request.digest.clone());
+    }
+    let decided = carry_out(&state, verb, approval, decision).await?;
     let etag = Some(format!("\"{}\"", decided.version));
     let json = serde_json::to_vec(&Resource::new(decided, &state.public_url))
         .map_err(|error| Problem::unavailable("writing the answer", error))?;
@@ -113,15 +117,50 @@ async fn carry_out(
     verb: Verb,
     approval: Approval,
     mut decision: Decision,
-) -> Result<Approval, DecisionError> {
-    match verb {
-        Verb::Approve => state.desk.decide(&approval.id, decision).await,
+) -> Result<Approval, Problem> {
+    let id = approval.id.clone();
+    let done = match verb {
+        Verb::Approve => state.desk.decide(&id, decision).await,
         Verb::Deny => {
             decision.verdict = Verdict::Deny;
-            state.desk.decide(&approval.id, decision).await
+            state.desk.decide(&id, decision).await
         }
-        Verb::Revoke => state.desk.revoke(&approval.id, decision).await,
-        Verb::Withdraw => state.desk.withdraw(&approval.id, decision.person.name).await,
+        Verb::Revoke => match seen(&approval, &decision) {
+            Ok(()) => state.desk.revoke(&id, decision.person, decision.reason).await,
+            Err(error) => Err(error),
+        },
+        Verb::Withdraw => return withdraw(state, approval, decision).await,
+    };
+    done.map_err(|error| refused(id.as_str(), error))
+}
+
+/// The desk checks what was seen for decisions; here it is done for what can only take something back.
+fn seen(approval: &Approval, decision: &Decision) -> Result<(), DecisionError> {
+    if decision.if_version.is_some_and(|version| version != approval.version) {
+        return Err(DecisionError::StaleVersion { current: approval.version });
+    }
+    if decision.digest.as_ref().is_some_and(|digest| *digest != approval.request.digest) {
+        return Err(DecisionError::DigestMismatch);
+    }
+    Ok(())
+}
+
+/// Taking a request back is for those who stand behind it: the agent's owner, and who issued its credential.
+async fn withdraw(state: &ApiState, approval: Approval, decision: Decision) -> Result<Approval, Problem> {
+    let id = approval.id.clone();
+    let (requester, person) = (&approval.request.requester, &decision.person.name);
+    if *person != requester.owner && *person != requester.issued_by {
+        let detail = "only the agent's owner, or who issued its credential, takes its requests back; you can deny it";
+        return Err(Problem::new(Kind::Forbidden, detail).about(&id, Some(approval.state)));
+    }
+    seen(&approval, &decision).map_err(|error| refused(id.as_str(), error))?;
+    let said = decision.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    match state.desk.withdraw(&id, &format!("withdrawn by {person}{said}")).await {
+        // Twice is once.
+        Ok(()) | Err(DeskError::Not(ApprovalState::Withdrawn)) => find(state, id.as_str()),
+        Err(DeskError::NotFound) => Err(Problem::not_found(format!("approval {id}"))),
+        Err(DeskError::Not(state)) => Err(refused(id.as_str(), DecisionError::AlreadyDecided { state, by: None })),
+        Err(DeskError::Unavailable(why)) => Err(Problem::unavailable("the desk", why)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `GET /v1/events`: changes of approvals as server-sent events (WHATWG HTML §9.2). An event says what changed; what it
 //! is now, the reader asks for. So a missed event costs one look, never a wrong picture.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -16,11 +16,15 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::auth::Caller;
-use crate::api::doors::Change;
 use crate::api::problem::{Problem, ProblemBody, state_name};
 use crate::api::state::ApiState;
+use crate::audit::event as audit;
+use crate::gate::desk::Change;
+use crate::identity::ids::ApprovalId;
 use crate::identity::token::Scope;
 
+/// Most audit records looked through for a reader that comes back.
+const LOOK_BACK_MAX: usize = 1000;
 const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// What changed: the `data` of an event.
@@ -36,24 +40,60 @@ pub struct ChangeBody {
 
 /// Live changes. Event `approval` with `{approval_id, version, state}`; event `reset` when some were missed: list again.
 #[utoipa::path(get, path = "/v1/events", tag = "approvals", security(("token" = ["approvals:read"])),
-    params(("Last-Event-ID" = Option<String>, Header, description = "The last event seen; if anything happened since that cannot be told, the stream begins with `reset`")),
+    params(("Last-Event-ID" = Option<String>, Header, description = "The last event seen; what changed since is told first, or `reset` if that is too much")),
     responses((status = 200, body = ChangeBody, content_type = "text/event-stream"),
         (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
 pub async fn events(State(state): State<ApiState>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     caller.require(Scope::ApprovalsRead)?;
-    let resumed = headers.contains_key("last-event-id");
-    let feed = Feed {
-        changes: state.desk.subscribe(),
-        draining: state.draining.clone(),
-        // Changes are not kept, so a reader that comes back is told to look again.
-        ready: if resumed { VecDeque::from([reset()]) } else { VecDeque::new() },
+    // Subscribe first, look back second: a change in between is told twice, not lost.
+    let changes = state.desk.subscribe();
+    let ready = match headers.get("last-event-id") {
+        Some(last) => missed(&state, last)?,
+        None => VecDeque::new(),
     };
+    let feed = Feed { changes, draining: state.draining.clone(), ready };
     let stream = stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
     let sse = Sse::new(stream::StreamExt::map(stream, |event: Result<Event, Infallible>| event))
         .keep_alive(KeepAlive::new().interval(PING_EVERY).text("ping"));
     let mut response = sse.into_response();
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// What happened after the event the reader saw last, by the audit log; `reset` if that is too much or unknown.
+fn missed(state: &ApiState, last: &HeaderValue) -> Result<VecDeque<Event>, Problem> {
+    let Some(last) = last.to_str().ok().and_then(|text| text.parse::<u64>().ok()) else {
+        return Ok(VecDeque::from([reset()]));
+    };
+    let log_down = |error| Problem::unavailable("the audit log", error);
+    if last >= state.audit.size().map_err(log_down)? {
+        return Ok(VecDeque::from([reset()]));
+    }
+    let records = state.audit.read(last.saturating_add(1), LOOK_BACK_MAX).map_err(log_down)?;
+    if records.len() == LOOK_BACK_MAX {
+        return Ok(VecDeque::from([reset()]));
+    }
+    let mut newest: BTreeMap<&ApprovalId, u64> = BTreeMap::new();
+    for record in &records {
+        newest.extend(approval_of(&record.event).map(|id| (id, record.seq)));
+    }
+    let mut missed = Vec::new();
+    for (id, seq) in newest {
+        let found = state.desk.get(id).map_err(|error| Problem::unavailable("the store", error))?;
+        missed.extend(found.map(|now| Change { id: now.id, version: now.version, state: now.state, seq }));
+    }
+    missed.sort_by_key(|change| change.seq);
+    Ok(missed.iter().map(event).collect())
+}
+
+fn approval_of(event: &audit::Event) -> Option<&ApprovalId> {
+    match event {
+        audit::Event::ApprovalRequested { approval, .. }
+        | audit::Event::ApprovalDecided { approval, .. }
+        | audit::Event::ApprovalState { approval, .. }
+        | audit::Event::Intent { approval, .. } => Some(approval),
+        _ => None,
+    }
 }
 
 struct Feed {
