@@ -5,12 +5,12 @@ mod rulebook;
 mod signals;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -75,11 +75,14 @@ struct Running {
     draining: CancellationToken,
 }
 
-/// Runs the proxy until it is told to stop. `file` is read again at SIGHUP.
+/// Reads the configuration again.
+pub type Reread = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// Runs the proxy until it is told to stop. `reread` is called at SIGHUP.
 ///
 /// # Errors
 /// Something it needs cannot be had: the store, the rules, a port.
-pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
+pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let metrics = crate::meters::install().context("metrics cannot be set up")?;
     let postgres = TcpListener::bind(config.postgres.listen)
@@ -94,7 +97,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     for keeper in running.services.keepers.values() {
         background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
     }
-    background.spawn(signals::watch(running.rules.clone(), file, running.draining.clone()));
+    background.spawn(signals::watch(running.rules.clone(), reread, running.draining.clone()));
     let desk_task = tokio::spawn(running.services.desk.clone().run(ended.clone().cancelled_owned()));
     let router = crate::api::router(running.api.clone());
     let api_tls = reload::api_tls(&config)?;
@@ -138,7 +141,9 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let draining = CancellationToken::new();
     let desk = open_desk(&config, &store, &audit, &clock)?;
     let refusals = Arc::new(Refusals(audit.clone()));
-    let probe_key = *fresh_or_stored(&store, KeyName::LoginProbe).await?;
+    let master = fresh_or_stored(&store, KeyName::Masking).await?;
+    // Answers to names that do not exist are keyed, and the same after a restart.
+    let probe_key: [u8; 32] = Sha256::new().chain_update(b"holdpoint login probe\n").chain_update(*master).finalize().into();
     let shared = Shared::new(config.clone(), Arc::new(Directory(store.clone())), refusals, probe_key)?;
     let keepers: BTreeMap<String, Arc<Keeper>> = config
         .databases
@@ -146,7 +151,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current()))))
         .collect();
     rules.know(keepers.clone(), shared.clone(), store.clone());
-    let mask_keys = Arc::new(Keys::new(*fresh_or_stored(&store, KeyName::Masking).await?));
+    let mask_keys = Arc::new(Keys::new(*master));
     let services = Arc::new(Services {
         config: config.clone(),
         desk: desk.clone(),

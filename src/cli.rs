@@ -115,7 +115,9 @@ pub async fn run(cli: Cli) -> Exit {
 
 async fn serve(global: &Global) -> Result<Exit, Failure> {
     let config = offline::config(global)?;
-    crate::app::run(config).await.map_err(|error| Failure::Unreachable(format!("{error:#}")))?;
+    let again = global.clone();
+    let reread = std::sync::Arc::new(move || offline::config(&again).map_err(|failure| failure.to_string()));
+    crate::app::run(config, reread).await.map_err(|error| Failure::Unreachable(format!("{error:#}")))?;
     Ok(Exit::Ok)
 }
 

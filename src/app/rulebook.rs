@@ -9,12 +9,13 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::api::state::{Explain, RulesDoor};
+use crate::app::Reread;
 use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
 use crate::config::Config;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::store::AgentStore;
-use crate::policy::judge::Subject;
+use crate::policy::judge::{Evidence, Situation, Subject};
 use crate::policy::rules::RuleSet;
 use crate::session::keeper::Keeper;
 use crate::session::shared::Shared;
@@ -108,8 +109,8 @@ impl Rulebook {
     ///
     /// # Errors
     /// What is wrong; everything old stays.
-    pub async fn reload_all(&self, file: &Path, by: PersonName) -> Result<String, String> {
-        let config = Arc::new(crate::cli::offline::read_config(file).map_err(|error| error.to_string())?);
+    pub async fn reload_all(&self, reread: &Reread, by: PersonName) -> Result<String, String> {
+        let config = Arc::new(reread()?);
         let version = self.reload_from(&config, &by).await?;
         if let Some(surroundings) = self.surroundings.get() {
             surroundings.shared.reload(config.clone()).map_err(|error| error.to_string())?;
@@ -144,7 +145,9 @@ impl Rulebook {
             .statements
             .iter()
             .map(|one| {
-                let words = world.rules.explain(&subject, &one.footprint, &world.classes, &world.catalog, Default::default());
+                let (footprint, map, catalog) = (&*one.footprint, &*world.classes, &*world.catalog);
+                let situation = Situation { subject: &subject, footprint, map, catalog };
+                let words = world.rules.explain(&situation, Evidence::default());
                 json!({ "effect": words.ruling.effect, "actions": words.ruling.actions, "text": words.to_string() })
             })
             .collect();
