@@ -98,7 +98,8 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
         background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
     }
     background.spawn(signals::watch(running.rules.clone(), reread, running.draining.clone()));
-    let desk_task = tokio::spawn(running.services.desk.clone().run(ended.clone().cancelled_owned()));
+    let (desk, desk_ends) = (running.services.desk.clone(), ended.clone());
+    let desk_task = tokio::spawn(async move { desk.run(desk_ends.cancelled_owned()).await });
     let router = crate::api::router(running.api.clone());
     let api_tls = reload::api_tls(&config)?;
     let api = tokio::spawn(crate::api::serve::serve(api_listener, api_tls, router, ended.clone()));
