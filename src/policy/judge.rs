@@ -110,7 +110,11 @@ impl RuleSet {
             if let Answer::Match(because) = matching::answer(rule, situation, facts) {
                 let names_opaque = rule.when.actions.as_ref().is_some_and(|list| list.contains(&Action::Opaque));
                 opaque_is_ruled |= names_opaque && rule.mode == Mode::Enforce;
-                hits.push(hit(rule, because));
+                let mut hit = hit(rule, because);
+                if names_opaque && hit.message.is_none() && rule.mode != Mode::Shadow {
+                    hit.message = builtin::opaque_advice(situation.footprint);
+                }
+                hits.push(hit);
             }
         }
         if facts.actions.contains_key(&Action::Opaque) && !opaque_is_ruled {

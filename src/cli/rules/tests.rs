@@ -127,3 +127,22 @@ fn schemas_are_json() {
         assert!(code == OK && serde_json::from_str::<serde_json::Value>(&text).is_ok());
     }
 }
+
+#[test]
+fn shipped_cases_hold_with_the_real_reader() {
+    let read = |sql: &str, catalog: &Catalog| -> Vec<Footprint> {
+        let scope = crate::statement::scope::Scope::default();
+        let batch = crate::statement::read::read(sql, &scope, catalog, &crate::statement::read::Known::default());
+        batch.statements.iter().map(|statement| (*statement.footprint).clone()).collect()
+    };
+    let example = include_str!("../../../rules/example.yaml.sample").to_owned();
+    let example = RuleSet::load_dir(&[("example.yaml".to_owned(), example)]).unwrap();
+    for rules in [RuleSet::baseline(), example] {
+        let catalog = rules.catalog().unwrap().to_catalog().unwrap();
+        let results = rules.run_cases(&catalog, &read);
+        let mut out = Vec::new();
+        report::cases(&results, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(results.iter().all(|result| result.failures.is_empty()), "{text}");
+    }
+}

@@ -98,9 +98,14 @@ pub fn opaque(footprint: &Footprint) -> RuleHit {
         rule: RuleId("default:opaque".to_owned()),
         effect: Effect::Hold,
         enforced: true,
-        message: footprint.opaque.first().map(|first| first.why.to_string()),
+        message: opaque_advice(footprint),
         because: opaque_words(footprint),
     }
+}
+
+/// What to write instead, if the reader knows.
+pub fn opaque_advice(footprint: &Footprint) -> Option<String> {
+    footprint.opaque.first().map(|first| format!("{}: {}", first.what, first.why))
 }
 
 /// What could not be understood, and why.

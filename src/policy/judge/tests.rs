@@ -372,7 +372,8 @@ fn opaque_is_held_by_default_unless_a_rule_names_it() {
     let shadow = Bench::rules("rules: [{ id: o, mode: shadow, when: { actions: [opaque] }, then: allow }]");
     assert_eq!(shadow.judge(&footprint, Evidence::default()).effect, Effect::Hold);
     let deny = Bench::rules("rules: [{ id: o, when: { actions: [opaque] }, then: deny }]");
-    assert_eq!(ids(&deny.judge(&footprint, Evidence::default())), ["o"]);
+    let ruling = deny.judge(&footprint, Evidence::default());
+    assert_eq!((ids(&ruling), ruling.hits[0].message.as_deref()), (vec!["o"], Some("syntax: it does not parse")));
     let everything = Bench::rules("rules: [{ id: all, then: allow }]");
     assert_eq!(everything.judge(&footprint, Evidence::default()).effect, Effect::Hold);
 }
@@ -493,7 +494,7 @@ fn summary_and_lineage_tell_approvers_what_is_read() {
     footprint.probes = vec![bench.probe("customers.email", Position::Equality)];
     assert_eq!(
         words::summary(&footprint, &bench.catalog, &bench.map, Some(84_000)),
-        "Reads public.customers: email (pii.email, an equality and plain); about 84 000 rows"
+        "Reads public.customers: email (pii.email, in an equality and plain); about 84 000 rows"
     );
     assert_eq!(
         words::lineage_words(&footprint, &bench.catalog, &bench.map),

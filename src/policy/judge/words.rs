@@ -91,18 +91,18 @@ pub fn number(value: u64) -> String {
 
 /// Every classified column, its classes, and how it is used: `email (pii.email, plain)`.
 fn classified_columns(footprint: &Footprint, catalog: &Catalog, map: &ClassMap) -> Vec<String> {
-    let mut uses: BTreeMap<ColumnKey, Vec<&'static str>> = BTreeMap::new();
+    let mut uses: BTreeMap<ColumnKey, Vec<String>> = BTreeMap::new();
     let sources = footprint.outputs.iter().flatten().flat_map(|output| &output.sources);
     for source in sources.chain(footprint.writes.iter().flat_map(|write| &write.sources)) {
-        uses.entry(source.column).or_default().push(flow(source.flow));
+        uses.entry(source.column).or_default().push(flow(source.flow).to_owned());
     }
     for probe in &footprint.probes {
-        uses.entry(probe.column).or_default().push(position(probe.position));
+        uses.entry(probe.column).or_default().push(format!("in {}", position(probe.position)));
     }
     for write in &footprint.writes {
-        uses.entry(write.target).or_default().push("written");
+        uses.entry(write.target).or_default().push("written".to_owned());
     }
-    let words = |(key, mut how): (ColumnKey, Vec<&'static str>)| {
+    let words = |(key, mut how): (ColumnKey, Vec<String>)| {
         let classes: Vec<&str> = map.of(key).map(|class| &*class.name).collect();
         how.sort_unstable();
         how.dedup();
