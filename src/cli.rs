@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod approvals;
+pub mod audit;
 pub mod check;
 pub mod client;
 pub mod exit;
