@@ -1,6 +1,8 @@
 //! SQL text -> `Statement` -> `Footprint`. Pure: no socket, no clock, no rules.
 
 pub mod builtins;
+pub mod comment;
+pub mod fingerprint;
 pub mod footprint;
 pub mod lineage;
 pub mod pg;

@@ -1,138 +1,236 @@
-//! Which of PostgreSQL's own functions, operators, casts and system relations are understood.
+//! The allow-list of PostgreSQL's built-ins: functions, aggregates, operators, casts and system relations that lineage may
+//! follow. Names are those of `pg_catalog` (and a few of `information_schema`), as stored.
+//!
+//! Anything not answered here is either in the catalog or not understood. The data is in the folder of the same name.
 
-use crate::statement::footprint::Facet;
+mod dangers;
+mod functions;
+mod relations;
 
-/// Can it fail, or take a time, that depends on the values it gets?
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use super::footprint::Facet;
+
+/// May an argument's value make a function fail, or take a time that depends on it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Total {
-    /// Never.
+    /// No.
     Total,
-    /// It may.
+    /// Yes, for at least one argument; [`fails_by`] says for which.
     Fallible,
 }
 
-/// What a function does with its arguments.
+/// What a built-in function does with its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One value out of its arguments.
+    /// One value from values, without side effects.
     Scalar(Total),
-    /// `count`.
+    /// `count`, `regr_count`: only how many.
     Count,
-    /// `sum`, `avg`.
+    /// `sum`, `avg`, `stddev`, …: a statistic of numbers.
     NumericAggregate,
-    /// `min`, `max`, `array_agg`.
+    /// `min`, `max`, `array_agg`, `string_agg`, …: holds values of its argument.
     ValueAggregate,
-    /// `percentile_disc`.
+    /// `percentile_disc`, `mode`, `rank(…) WITHIN GROUP`, …: orders by the WITHIN GROUP columns.
     OrderedAggregate,
-    /// A window function; `value`: passes argument values on.
+    /// A window function.
     Window {
-        /// Passes argument values on.
+        /// It returns an argument's value from another row (`lag`, `first_value`), not a position (`rank`).
         value: bool,
     },
-    /// Returns rows.
+    /// Returns a set of rows; how many may depend on the values.
     TableFunction,
-    /// `now()`.
+    /// Tells about the session, the server or definitions (`version`, `format_type`, `pg_get_expr`, `nextval`); may fail
+    /// on its arguments.
     SessionInfo,
 }
 
-/// What an operator does with its operands.
+/// What a built-in operator does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperatorKind {
-    /// Compares.
+    /// A total predicate: comparison, containment, LIKE.
     Comparison,
-    /// Never fails.
+    /// Total, yields a value.
     Total,
-    /// May fail.
+    /// Can fail or take value-dependent time: arithmetic, regular expressions, text search.
     Fallible,
-    /// Looks into JSON.
+    /// Reaches into JSON: `->`, `->>`, `#>`, `#>>`, `@?`, and `#-`.
     JsonPath,
     /// `||`.
     Concat,
 }
 
-/// What a cast does.
+/// What a cast to a type does, whatever the source type is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CastKind {
-    /// Never fails.
+    /// Never fails: to text and its kin.
     Total,
-    /// May fail.
+    /// Built-in, but may fail on the value.
     Fallible,
-    /// A user's type.
+    /// Not a built-in type: the catalog must know it.
     Unknown,
 }
 
-/// A function of `pg_catalog` that is understood.
-pub fn function(name: &str, _argument_count: usize) -> Option<Kind> {
-    Some(match name {
-        "upper" | "lower" | "length" | "char_length" | "reverse" | "concat" | "concat_ws" | "left" | "right"
-        | "substr" | "substring" | "md5" | "trim" | "btrim" | "ltrim" | "rtrim" | "lpad" | "rpad" | "replace"
-        | "translate" | "split_part" | "strpos" | "position" | "initcap" | "row_to_json" | "to_json" | "to_jsonb"
-        | "json_build_object" | "jsonb_build_object" | "json_build_array" | "jsonb_build_array" | "array_to_string"
-        | "encode" | "ascii" | "format_type" | "to_char" | "date_trunc" | "date_part" | "extract" | "quote_literal"
-        | "quote_ident" => Kind::Scalar(Total::Total),
-        "round" | "abs" | "to_date" | "to_number" | "decode" | "convert_from" | "timezone" | "get_byte" | "chr"
-        | "repeat" | "like_escape" => Kind::Scalar(Total::Fallible),
-        "count" => Kind::Count,
-        "sum" | "avg" => Kind::NumericAggregate,
-        "min" | "max" | "array_agg" | "string_agg" | "json_agg" | "jsonb_agg" | "json_object_agg"
-        | "jsonb_object_agg" | "bool_and" | "bool_or" => Kind::ValueAggregate,
-        "percentile_disc" | "percentile_cont" | "mode" => Kind::OrderedAggregate,
-        "row_number" | "rank" | "dense_rank" | "ntile" => Kind::Window { value: false },
-        "lag" | "lead" | "first_value" | "last_value" | "nth_value" => Kind::Window { value: true },
-        "generate_series"
-        | "unnest"
-        | "regexp_split_to_table"
-        | "json_each"
-        | "jsonb_each"
-        | "json_each_text"
-        | "jsonb_array_elements"
-        | "json_array_elements"
-        | "string_to_table" => Kind::TableFunction,
-        "now" | "version" | "current_database" | "current_setting" | "random" | "gen_random_uuid" => Kind::SessionInfo,
-        _ => return None,
+/// One line of the lists: a name with the argument counts it stands for.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    least: usize,
+    most: usize,
+    kind: Kind,
+    harmless: Harmless,
+}
+
+/// Through which arguments a function cannot be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harmless {
+    All,
+    None,
+    /// Only this one, counted from 0.
+    One(usize),
+    /// The second, fourth, sixth, …: the values of key-value pairs.
+    Odd,
+}
+
+static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
+    let lists = [
+        (functions::FUNCTIONS_TOTAL, Kind::Scalar(Total::Total), Harmless::All),
+        (functions::FUNCTIONS_FALLIBLE, Kind::Scalar(Total::Fallible), Harmless::None),
+        (functions::COUNTS, Kind::Count, Harmless::All),
+        (functions::AGGREGATES_NUMERIC, Kind::NumericAggregate, Harmless::All),
+        (functions::AGGREGATES_VALUE, Kind::ValueAggregate, Harmless::All),
+        (functions::AGGREGATES_ORDERED, Kind::OrderedAggregate, Harmless::None),
+        (functions::WINDOWS_POSITION, Kind::Window { value: false }, Harmless::None),
+        (functions::WINDOWS_VALUE, Kind::Window { value: true }, Harmless::One(0)),
+        (functions::TABLES, Kind::TableFunction, Harmless::None),
+        (functions::SESSION, Kind::SessionInfo, Harmless::None),
+    ];
+    let mut all: HashMap<&'static str, Vec<Entry>> = HashMap::new();
+    for (list, kind, harmless) in lists {
+        for word in list.split_ascii_whitespace() {
+            if let Some((name, entry)) = entry(word, kind, harmless) {
+                all.entry(name).or_default().push(entry);
+            }
+        }
+    }
+    all
+});
+
+/// Reads `name/least-most@harmless`. A malformed word yields `None`, so its name stays unknown; a test finds it.
+fn entry(word: &'static str, kind: Kind, otherwise: Harmless) -> Option<(&'static str, Entry)> {
+    let (name, rest) = word.split_once('/')?;
+    let (counts, harmless) = match rest.split_once('@') {
+        None => (rest, otherwise),
+        Some((counts, "all")) => (counts, Harmless::All),
+        Some((counts, "odd")) => (counts, Harmless::Odd),
+        Some((counts, one)) => (counts, Harmless::One(one.parse().ok()?)),
+    };
+    let (least, most) = match counts.split_once('-') {
+        None => (counts.parse().ok()?, counts.parse().ok()?),
+        Some((least, "")) => (least.parse().ok()?, usize::MAX),
+        Some((least, most)) => (least.parse().ok()?, most.parse().ok()?),
+    };
+    Some((name, Entry { least, most, kind, harmless }))
+}
+
+fn find(name: &str, argument_count: usize) -> Option<&'static Entry> {
+    let entries = FUNCTIONS.get(name)?;
+    entries.iter().find(|entry| (entry.least..=entry.most).contains(&argument_count))
+}
+
+/// What the built-in of this name does when called with so many (direct) arguments; `None` if it is on no list.
+///
+/// The count must be right: `ts_rewrite` of three arguments is pure where that of two runs SQL. Attribute notation
+/// (`ssn(c)`) looks like a call; whoever asks must have ruled out a column of that name first. Functions starting with
+/// `_pg_` live in `information_schema`, all others in `pg_catalog`.
+pub fn function(name: &str, argument_count: usize) -> Option<Kind> {
+    find(name, argument_count).map(|entry| entry.kind)
+}
+
+/// Can the value of argument `argument` (from 0) of this call make it fail, or be timed, when all other arguments are
+/// constants? `true` for whatever is on no list.
+pub fn fails_by(name: &str, argument_count: usize, argument: usize) -> bool {
+    find(name, argument_count).is_none_or(|entry| match entry.harmless {
+        Harmless::All => false,
+        Harmless::None => true,
+        Harmless::One(one) => argument != one,
+        Harmless::Odd => argument % 2 == 0,
     })
 }
 
-/// An operator of `pg_catalog` that is understood.
+/// What the built-in operator of this name does; `None` if it is on no list. Unary and binary forms are not told apart.
 pub fn operator(name: &str) -> Option<OperatorKind> {
     Some(match name {
-        "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=" | "~~" | "!~~" | "~~*" | "!~~*" | "@>" | "<@" | "&&" | "?" => {
-            OperatorKind::Comparison
-        }
-        "~" | "!~" | "~*" | "!~*" | "+" | "-" | "*" | "/" | "%" | "^" => OperatorKind::Fallible,
-        "->" | "->>" | "#>" | "#>>" => OperatorKind::JsonPath,
+        "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "~~" | "~~*" | "!~~" | "!~~*" | "^@" | "@>" | "<@" | "&&"
+        | "?" | "?|" | "?&" | "-|-" | "&<" | "&>" | "~<=~" | "~<~" | "~>=~" | "~>~" | "~=" | "*=" | "*<>" | "*<"
+        | "*<=" | "*>" | "*>=" => OperatorKind::Comparison,
+        "<<" | ">>" | "<<=" | ">>=" => OperatorKind::Total,
+        "->" | "->>" | "#>" | "#>>" | "#-" | "@?" => OperatorKind::JsonPath,
         "||" => OperatorKind::Concat,
+        "+" | "-" | "*" | "/" | "%" | "^" | "|/" | "||/" | "@" | "&" | "|" | "#" | "~" | "~*" | "!~" | "!~*" | "@@"
+        | "@@@" | "!!" | "<->" | "##" | "?#" | "@-@" => OperatorKind::Fallible,
         _ => return None,
     })
 }
 
-/// A cast to a type of `pg_catalog`.
+/// Types whose input and conversion may fail; arrays of anything are fallible too.
+const FALLIBLE_CASTS: &str = "\
+    bool bytea char int2 int4 int8 float4 float8 numeric money date time timetz timestamp timestamptz interval uuid json \
+    jsonb jsonpath xml bit varbit inet cidr macaddr macaddr8 oid xid xid8 cid tid pg_lsn pg_snapshot txid_snapshot point \
+    line lseg box path polygon circle tsvector tsquery int4range int8range numrange daterange tsrange tstzrange \
+    int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange regclass regcollation \
+    regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole regtype oidvector int2vector \
+    aclitem";
+
+static CASTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| FALLIBLE_CASTS.split_ascii_whitespace().collect());
+
+/// What a cast to this type does. The name is the stored one (`int4`, not `integer`), of `pg_catalog`; for an array pass
+/// the element's name after an underscore (`_text`). Types unknown here are the catalog's: enums, domains, composites.
 pub fn cast(type_name: &str) -> CastKind {
     match type_name {
-        "text" | "varchar" | "bpchar" | "name" => CastKind::Total,
-        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "bool" | "date" | "time" | "timetz"
-        | "timestamp" | "timestamptz" | "interval" | "uuid" | "json" | "jsonb" | "bytea" | "inet" | "varbit"
-        | "xml" | "regclass" => CastKind::Fallible,
+        "text" | "varchar" | "bpchar" | "name" | "refcursor" | "unknown" => CastKind::Total,
+        name if CASTS.contains(name.strip_prefix('_').unwrap_or(name)) => CastKind::Fallible,
+        "_text" | "_varchar" | "_bpchar" | "_name" => CastKind::Fallible,
         _ => CastKind::Unknown,
     }
 }
 
-/// A system relation that holds no user data.
+static PG_CATALOG: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| relations::PG_CATALOG.split_ascii_whitespace().collect());
+static INFORMATION_SCHEMA: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| relations::INFORMATION_SCHEMA.split_ascii_whitespace().collect());
+
+/// May this system relation be read? Only relations that describe objects, never those that hold or summarise rows.
 pub fn system_relation(schema: &str, name: &str) -> bool {
-    matches!(
-        (schema, name),
-        ("pg_catalog", "pg_class" | "pg_namespace" | "pg_attribute" | "pg_type")
-            | ("information_schema", "tables" | "columns")
-    )
+    match schema {
+        "pg_catalog" => PG_CATALOG.contains(name),
+        "information_schema" => INFORMATION_SCHEMA.contains(name),
+        _ => false,
+    }
 }
 
-/// A function known for what it does beyond returning a value.
-pub fn danger(name: &str) -> Option<Facet> {
-    Some(match name {
-        "pg_read_file" | "pg_terminate_backend" | "pg_sleep" => Facet::Server,
-        "lo_export" => Facet::Exports,
-        "query_to_xml" | "dblink" | "cursor_to_xml" | "table_to_xml" => Facet::Routine,
-        "set_config" => Facet::Session,
-        _ => return None,
-    })
+/// The names of all relations in a system schema that may be read; empty for other schemas.
+pub fn system_relations(schema: &str) -> impl Iterator<Item = &'static str> {
+    let list = match schema {
+        "pg_catalog" => relations::PG_CATALOG,
+        "information_schema" => relations::INFORMATION_SCHEMA,
+        _ => "",
+    };
+    list.split_ascii_whitespace()
 }
+
+static DANGERS: LazyLock<HashMap<&'static str, Facet>> = LazyLock::new(|| {
+    let lists =
+        [(dangers::EXPORTS, Facet::Exports), (dangers::SERVER, Facet::Server), (dangers::ROUTINE, Facet::Routine)];
+    lists.iter().flat_map(|(list, facet)| list.split_ascii_whitespace().map(|name| (name, *facet))).collect()
+});
+
+/// The action that a dangerous function amounts to, in whatever schema (extensions choose theirs). `None` means nothing
+/// is known, not that it is safe: ask [`function`] first, and treat what neither knows as opaque.
+pub fn danger(name: &str) -> Option<Facet> {
+    DANGERS.get(name).copied()
+}
+
+#[cfg(test)]
+#[path = "builtins/tests.rs"]
+mod tests;
