@@ -327,4 +327,10 @@ fn names_that_multiply_are_given_up_in_time() {
         );
     }
     survives(nested);
+    survives(format!("select {} from customers", vec!["*"; 100_000].join(", ")));
+    survives(format!("select {} from customers c", vec!["c"; 100_000].join(", ")));
+    survives(format!(
+        "select 1 from {}",
+        (0..50_000).map(|i| format!("customers a{i}")).collect::<Vec<_>>().join(", ")
+    ));
 }

@@ -20,6 +20,7 @@ impl Analyser<'_> {
             return Value::unknown();
         }
         let value = self.value_of(expr, env, at);
+        self.spend(value.sources.len());
         self.ascend();
         value
     }
