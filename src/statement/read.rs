@@ -2,6 +2,7 @@
 //!
 //! Never an error: what cannot be read is a statement of its own, opaque.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use pg_query::protobuf::{ExecuteStmt, FetchDirection, FetchStmt, SelectStmt};
 
 use crate::catalog::Catalog;
 use crate::statement::footprint::{
-    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, Transfer, Verb,
+    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, TransactionVerb, Transfer, Verb,
 };
 use crate::statement::scope::Scope;
 use crate::statement::{lineage, pg, utility};
@@ -30,6 +31,10 @@ pub struct Batch {
 pub struct Statement {
     /// Its exact bytes within the batch.
     pub text: Arc<str>,
+    /// Where it ends in the batch, its semicolon not counted: bytes from the beginning.
+    pub end: usize,
+    /// Its footprint rests on the session's prepared statements or cursors: it means something else in another session.
+    pub depends_on_session: bool,
     /// What it touches.
     pub footprint: Arc<Footprint>,
     /// The query inside a DECLARE, PREPARE or EXPLAIN as the grammar prints it, for estimates; `None` if there is none.
@@ -59,15 +64,22 @@ pub fn read(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batc
     if parsed.is_empty() {
         return Batch { statements: vec![plain(text, lineage::blank(Verb::Empty))] };
     }
-    let mut known = known.clone();
-    let mut statements = Vec::with_capacity(parsed.len());
+    let mut known = Cow::Borrowed(known);
+    let mut statements: Vec<Statement> = Vec::with_capacity(parsed.len());
+    let mut settled = true;
     for one in &parsed {
         let Some(own) = text.get(one.start..one.end.min(text.len())) else {
             return Batch { statements: vec![unreadable(text, "its statements could not be told apart")] };
         };
-        let statement = statement(own, &one.node, &Reader { scope, catalog, known: &known });
-        known.prepared.extend(statement.prepared.clone());
-        known.cursors.extend(statement.declared.clone());
+        let mut statement = statement(own, &one.node, &Reader { scope, catalog, known: &known, settled });
+        statement.end = one.end.min(text.len());
+        settled &= keeps_names(&statement.footprint);
+        if let Some((name, footprint)) = &statement.prepared {
+            known.to_mut().prepared.insert(name.clone(), footprint.clone());
+        }
+        if let Some((name, footprint)) = &statement.declared {
+            known.to_mut().cursors.insert(name.clone(), footprint.clone());
+        }
         statements.push(statement);
     }
     Batch { statements }
@@ -77,10 +89,50 @@ struct Reader<'r> {
     scope: &'r Scope,
     catalog: &'r Catalog,
     known: &'r Known,
+    /// Nothing before it in the batch may have changed what names mean.
+    settled: bool,
+}
+
+/// Do names mean afterwards what they meant before? Not if it defines things, changes settings or runs unknown code; nor
+/// when a transaction ends, for that takes back what was set inside it.
+fn keeps_names(footprint: &Footprint) -> bool {
+    let defines = |facet: &Facet| matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server);
+    let changes = |effect: &SessionEffect| match effect {
+        SessionEffect::ChangesReading { .. } => true,
+        SessionEffect::Transaction(verb) => {
+            !matches!(verb, TransactionVerb::Begin | TransactionVerb::Savepoint | TransactionVerb::Release)
+        }
+        _ => false,
+    };
+    footprint.opaque.is_empty() && !footprint.facets.iter().any(defines) && !footprint.session.iter().any(changes)
+}
+
+/// FAIL CLOSED: read with names as they were before the batch, which may no longer hold.
+fn doubt(footprint: &mut Footprint) {
+    if footprint.relations.is_empty() && footprint.functions.is_empty() && footprint.outputs.is_none() {
+        return;
+    }
+    for output in footprint.outputs.iter_mut().flatten() {
+        output.unknown = true;
+    }
+    footprint.opaque.push(Opaque {
+        what: Arc::from("batch"),
+        why: Arc::from("a statement before it may change what its names mean; send it on its own"),
+    });
 }
 
 fn plain(text: &str, footprint: Footprint) -> Statement {
-    Statement { text: Arc::from(text), footprint: Arc::new(footprint), inner: None, prepared: None, declared: None }
+    let footprint = Arc::new(footprint);
+    let end = text.len();
+    Statement {
+        text: Arc::from(text),
+        end,
+        depends_on_session: false,
+        footprint,
+        inner: None,
+        prepared: None,
+        declared: None,
+    }
 }
 
 /// FAIL CLOSED: what cannot be read is opaque, and so held.
@@ -123,13 +175,24 @@ fn statement(text: &str, node: &NodeEnum, reader: &Reader<'_>) -> Statement {
         }
         other => reader.any(other),
     };
+    if !reader.settled {
+        doubt(&mut footprint);
+        for (_, inner) in prepared.iter_mut().chain(&mut declared) {
+            doubt(Arc::make_mut(inner));
+        }
+    }
     if !reader.scope.utf8 {
         footprint.opaque.push(Opaque {
             what: Arc::from("client_encoding"),
             why: Arc::from("only UTF8 is read; set client_encoding to UTF8"),
         });
     }
-    Statement { text: Arc::from(text), footprint: Arc::new(footprint), inner, prepared, declared }
+    let depends_on_session =
+        matches!(node, NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) | NodeEnum::ExplainStmt(_))
+            || prepared.is_some()
+            || declared.is_some();
+    let footprint = Arc::new(footprint);
+    Statement { text: Arc::from(text), end: text.len(), depends_on_session, footprint, inner, prepared, declared }
 }
 
 fn opaque(verb: Verb, what: &str, why: &str) -> Footprint {
