@@ -5,12 +5,12 @@
 
 mod dangers;
 mod functions;
-mod relations;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::footprint::Facet;
+use crate::catalog::load::system;
 
 /// May an argument's value make a function fail, or take a time that depends on it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ pub fn fails_by(name: &str, argument_count: usize, argument: usize) -> bool {
         Harmless::All => false,
         Harmless::None => true,
         Harmless::One(one) => argument != one,
-        Harmless::Odd => argument % 2 == 0,
+        Harmless::Odd => argument.is_multiple_of(2),
     })
 }
 
@@ -196,9 +196,9 @@ pub fn cast(type_name: &str) -> CastKind {
 }
 
 static PG_CATALOG: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| relations::PG_CATALOG.split_ascii_whitespace().collect());
+    LazyLock::new(|| system::PG_CATALOG.split_ascii_whitespace().collect());
 static INFORMATION_SCHEMA: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| relations::INFORMATION_SCHEMA.split_ascii_whitespace().collect());
+    LazyLock::new(|| system::INFORMATION_SCHEMA.split_ascii_whitespace().collect());
 
 /// May this system relation be read? Only relations that describe objects, never those that hold or summarise rows.
 pub fn system_relation(schema: &str, name: &str) -> bool {
@@ -207,16 +207,6 @@ pub fn system_relation(schema: &str, name: &str) -> bool {
         "information_schema" => INFORMATION_SCHEMA.contains(name),
         _ => false,
     }
-}
-
-/// The names of all relations in a system schema that may be read; empty for other schemas.
-pub fn system_relations(schema: &str) -> impl Iterator<Item = &'static str> {
-    let list = match schema {
-        "pg_catalog" => relations::PG_CATALOG,
-        "information_schema" => relations::INFORMATION_SCHEMA,
-        _ => "",
-    };
-    list.split_ascii_whitespace()
 }
 
 static DANGERS: LazyLock<HashMap<&'static str, Facet>> = LazyLock::new(|| {

@@ -1,5 +1,7 @@
 //! What, beside the text and the catalog, decides how a statement is read and where its names resolve.
 
+pub mod ask;
+
 use std::sync::Arc;
 
 /// The session's settings that matter to reading. Asked from the server, never guessed.

@@ -76,7 +76,8 @@ fn relations(print: &Footprint) -> Vec<(String, Access)> {
 
 #[test]
 fn ddl_names_its_verb_object_and_relations() {
-    let table: &[(&str, Verb, &str, &[(&str, Access)])] = &[
+    type Row = (&'static str, Verb, &'static str, &'static [(&'static str, Access)]);
+    let table: &[Row] = &[
         ("CREATE TABLE t (a int)", Verb::Create, "table", &[("public.t", Access::Define)]),
         (
             "CREATE TABLE private.t (LIKE customers)",

@@ -1,11 +1,11 @@
-//! The system relations that lineage may read: definitions of objects, never what rows of user tables hold.
+//! The system relations that statements may read, and so the catalog holds: definitions of objects, never what rows of user tables hold.
 //!
 //! Left out on purpose: statistics and their views (`pg_stats`, `pg_statistic`, `pg_stat_*`), activity and prepared texts,
 //! locks, large objects, password stores, user mappings, subscriptions (connection strings), server files.
 //! `pg_statistic_ext` holds definitions only (its data is in `pg_statistic_ext_data`); `psql \d` needs it.
 
 /// Relations and views of `pg_catalog`.
-pub(super) const PG_CATALOG: &str = "\
+pub const PG_CATALOG: &str = "\
     pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_available_extension_versions \
     pg_available_extensions pg_cast pg_class pg_collation pg_constraint pg_conversion pg_database pg_default_acl \
     pg_depend pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_server \
@@ -17,7 +17,7 @@ pub(super) const PG_CATALOG: &str = "\
     pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views";
 
 /// Views of `information_schema`; `user_mapping_options` holds passwords and is not among them.
-pub(super) const INFORMATION_SCHEMA: &str = "\
+pub const INFORMATION_SCHEMA: &str = "\
     administrable_role_authorizations applicable_roles attributes character_sets check_constraint_routine_usage \
     check_constraints collation_character_set_applicability collations column_column_usage column_domain_usage \
     column_options column_privileges column_udt_usage columns constraint_column_usage constraint_table_usage \
