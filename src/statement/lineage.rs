@@ -180,13 +180,18 @@ impl<'c> Analyser<'c> {
 
     /// One step down; `None` when it is too deep or too much, which is said once.
     fn descend(&mut self) -> Option<()> {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         if self.depth >= DEPTH_MAX || self.steps >= STEPS_MAX {
             self.opaque("statement", "too deep or too large to be followed");
             return None;
         }
         self.depth += 1;
         Some(())
+    }
+
+    /// Counts work that is not a step of its own: sources copied along.
+    fn spend(&mut self, sources: usize) {
+        self.steps = self.steps.saturating_add(u32::try_from(sources).unwrap_or(u32::MAX));
     }
 
     fn ascend(&mut self) {

@@ -2,6 +2,7 @@
 //!
 //! Never an error: what cannot be read is a statement of its own, opaque.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use pg_query::protobuf::{ExecuteStmt, FetchDirection, FetchStmt, SelectStmt};
 
 use crate::catalog::Catalog;
 use crate::statement::footprint::{
-    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, Transfer, Verb,
+    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, TransactionVerb, Transfer, Verb,
 };
 use crate::statement::scope::Scope;
 use crate::statement::{lineage, pg, utility};
@@ -63,16 +64,22 @@ pub fn read(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batc
     if parsed.is_empty() {
         return Batch { statements: vec![plain(text, lineage::blank(Verb::Empty))] };
     }
-    let mut known = known.clone();
-    let mut statements = Vec::with_capacity(parsed.len());
+    let mut known = Cow::Borrowed(known);
+    let mut statements: Vec<Statement> = Vec::with_capacity(parsed.len());
+    let mut settled = true;
     for one in &parsed {
         let Some(own) = text.get(one.start..one.end.min(text.len())) else {
             return Batch { statements: vec![unreadable(text, "its statements could not be told apart")] };
         };
-        let mut statement = statement(own, &one.node, &Reader { scope, catalog, known: &known });
+        let mut statement = statement(own, &one.node, &Reader { scope, catalog, known: &known, settled });
         statement.end = one.end.min(text.len());
-        known.prepared.extend(statement.prepared.clone());
-        known.cursors.extend(statement.declared.clone());
+        settled &= keeps_names(&statement.footprint);
+        if let Some((name, footprint)) = &statement.prepared {
+            known.to_mut().prepared.insert(name.clone(), footprint.clone());
+        }
+        if let Some((name, footprint)) = &statement.declared {
+            known.to_mut().cursors.insert(name.clone(), footprint.clone());
+        }
         statements.push(statement);
     }
     Batch { statements }
@@ -82,12 +89,50 @@ struct Reader<'r> {
     scope: &'r Scope,
     catalog: &'r Catalog,
     known: &'r Known,
+    /// Nothing before it in the batch may have changed what names mean.
+    settled: bool,
+}
+
+/// Do names mean afterwards what they meant before? Not if it defines things, changes settings or runs unknown code; nor
+/// when a transaction ends, for that takes back what was set inside it.
+fn keeps_names(footprint: &Footprint) -> bool {
+    let defines = |facet: &Facet| matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server);
+    let changes = |effect: &SessionEffect| match effect {
+        SessionEffect::ChangesReading { .. } => true,
+        SessionEffect::Transaction(verb) => {
+            !matches!(verb, TransactionVerb::Begin | TransactionVerb::Savepoint | TransactionVerb::Release)
+        }
+        _ => false,
+    };
+    footprint.opaque.is_empty() && !footprint.facets.iter().any(defines) && !footprint.session.iter().any(changes)
+}
+
+/// FAIL CLOSED: read with names as they were before the batch, which may no longer hold.
+fn doubt(footprint: &mut Footprint) {
+    if footprint.relations.is_empty() && footprint.functions.is_empty() && footprint.outputs.is_none() {
+        return;
+    }
+    for output in footprint.outputs.iter_mut().flatten() {
+        output.unknown = true;
+    }
+    footprint.opaque.push(Opaque {
+        what: Arc::from("batch"),
+        why: Arc::from("a statement before it may change what its names mean; send it on its own"),
+    });
 }
 
 fn plain(text: &str, footprint: Footprint) -> Statement {
     let footprint = Arc::new(footprint);
     let end = text.len();
-    Statement { text: Arc::from(text), end, depends_on_session: false, footprint, inner: None, prepared: None, declared: None }
+    Statement {
+        text: Arc::from(text),
+        end,
+        depends_on_session: false,
+        footprint,
+        inner: None,
+        prepared: None,
+        declared: None,
+    }
 }
 
 /// FAIL CLOSED: what cannot be read is opaque, and so held.
@@ -130,15 +175,22 @@ fn statement(text: &str, node: &NodeEnum, reader: &Reader<'_>) -> Statement {
         }
         other => reader.any(other),
     };
+    if !reader.settled {
+        doubt(&mut footprint);
+        for (_, inner) in prepared.iter_mut().chain(&mut declared) {
+            doubt(Arc::make_mut(inner));
+        }
+    }
     if !reader.scope.utf8 {
         footprint.opaque.push(Opaque {
             what: Arc::from("client_encoding"),
             why: Arc::from("only UTF8 is read; set client_encoding to UTF8"),
         });
     }
-    let depends_on_session = matches!(node, NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) | NodeEnum::ExplainStmt(_))
-        || prepared.is_some()
-        || declared.is_some();
+    let depends_on_session =
+        matches!(node, NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) | NodeEnum::ExplainStmt(_))
+            || prepared.is_some()
+            || declared.is_some();
     let footprint = Arc::new(footprint);
     Statement { text: Arc::from(text), end: text.len(), depends_on_session, footprint, inner, prepared, declared }
 }

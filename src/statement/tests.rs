@@ -271,6 +271,28 @@ fn prepared_statements_and_cursors_carry_their_footprints() {
 }
 
 #[test]
+fn statements_behind_a_change_of_names_are_opaque() {
+    let last_is_opaque = |sql: &str| !one(sql).opaque.is_empty();
+    for before in [
+        "create or replace view v_orders as select id, ssn as status from customers",
+        "set search_path = crm",
+        "select f_two()",
+        "do $$ begin end $$",
+        "rollback",
+        "create temp table orders (id int)",
+        "alter table orders rename to o2",
+    ] {
+        assert!(last_is_opaque(&format!("{before}; select status from v_orders")), "{before}");
+    }
+    for before in
+        ["begin", "select 1", "insert into scratch values ('a', 'b')", "savepoint x", "set statement_timeout = 5"]
+    {
+        assert!(!last_is_opaque(&format!("{before}; select status from v_orders")), "{before}");
+    }
+    assert!(!last_is_opaque("create table x (a int); commit"));
+}
+
+#[test]
 fn row_shaping_positions_do_not_taint_clean_outputs() {
     let footprint = one("select name from employees where salary > 5");
     let output = &footprint.outputs.as_ref().unwrap()[0];
@@ -327,4 +349,10 @@ fn names_that_multiply_are_given_up_in_time() {
         );
     }
     survives(nested);
+    survives(format!("select {} from customers", vec!["*"; 100_000].join(", ")));
+    survives(format!("select {} from customers c", vec!["c"; 100_000].join(", ")));
+    survives(format!(
+        "select 1 from {}",
+        (0..50_000).map(|i| format!("customers a{i}")).collect::<Vec<_>>().join(", ")
+    ));
 }

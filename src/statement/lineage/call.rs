@@ -8,7 +8,7 @@ use super::source::Source;
 use super::value::{Field, Shape, Value};
 use crate::statement::builtins::{self, Kind, Total};
 use crate::statement::footprint::{Facet, Flow, Position, RowBound};
-use crate::statement::tree::{Alias, Call, Constant, Expr, Name, TableCall};
+use crate::statement::tree::{Alias, Call, Expr, Name, SubqueryKind, TableCall};
 
 impl Analyser<'_> {
     pub(super) fn call(&mut self, call: &Call, env: &Env<'_>, at: Position) -> Value {
@@ -23,7 +23,8 @@ impl Analyser<'_> {
     /// FILTER, ORDER BY, OVER, DISTINCT: what shapes the rows a call sees. Returns the ordering values.
     fn call_around(&mut self, call: &Call, env: &Env<'_>, at: Position) -> Vec<Value> {
         if let Some(filter) = &call.filter {
-            self.condition(filter, env, Position::Predicate, &mut Vec::new());
+            let value = self.value(filter, env, Position::Predicate);
+            self.shape(&value, Position::Predicate);
         }
         for shaping in call.over.iter().flat_map(|window| &window.shape) {
             let value = self.value(shaping, env, at);
@@ -40,10 +41,6 @@ impl Analyser<'_> {
             [schema, name] => (name, Some(schema)),
             _ => return self.not_understood("function of another database", arguments),
         };
-        if let Some(facet) = builtins::danger(name) {
-            self.facets.insert(facet);
-            return self.not_understood(&format!("function {name}"), arguments);
-        }
         let users = self.visible(schema.map(|schema| &**schema), name);
         let system = schema.is_none_or(|schema| &**schema == "pg_catalog");
         let builtin = if system { builtins::function(name, call.arguments.len()) } else { None };
@@ -62,9 +59,17 @@ impl Analyser<'_> {
                 [only] if schema.is_none() && only.field(name).is_some() => {
                     only.field(name).cloned().unwrap_or_default()
                 }
-                _ => self.not_understood(&format!("function {name}"), arguments),
+                _ => self.not_listed(schema, name, arguments),
             },
         }
+    }
+
+    /// A function on no list; some are known for what they do beyond returning a value.
+    fn not_listed(&mut self, schema: Option<&Name>, name: &Name, arguments: &[Value]) -> Value {
+        let written = schema.map_or_else(|| name.to_string(), |schema| format!("{schema}.{name}"));
+        self.facets.extend(builtins::danger(name));
+        self.functions.insert(Arc::from(written.as_str()));
+        self.not_understood(&format!("function {written}"), arguments)
     }
 
     /// `row.f` or `f(row)` where `f` is no column: a function of one argument.
@@ -107,8 +112,11 @@ impl Analyser<'_> {
         }
         match kind {
             Kind::Scalar(total) => {
-                if total == Total::Fallible || tells_by_null(name, call) {
-                    arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
+                let count = call.arguments.len();
+                for (index, argument) in arguments.iter().enumerate() {
+                    if total == Total::Fallible && builtins::fails_by(name, count, index) {
+                        self.shape(argument, Position::Fallible);
+                    }
                 }
                 Value::derived(arguments)
             }
@@ -149,6 +157,22 @@ impl Analyser<'_> {
         })
     }
 
+    /// Are all arguments arrays for certain? `unnest` of a tsvector has other columns than that of an array.
+    fn takes_arrays(&mut self, expr: &Expr, env: &Env<'_>) -> bool {
+        const TSVECTOR: u32 = 3614;
+        let Expr::Call(call) = expr else { return false };
+        if call.name.last().is_none_or(|name| &**name != "unnest") {
+            return false;
+        }
+        call.arguments.iter().all(|argument| match &argument.value {
+            column @ Expr::Column(_) => {
+                let type_oid = self.value(column, env, Position::Predicate).type_oid;
+                type_oid != 0 && type_oid != TSVECTOR
+            }
+            other => is_array(other),
+        })
+    }
+
     /// Functions in FROM.
     pub(super) fn table_functions(
         &mut self,
@@ -166,7 +190,8 @@ impl Analyser<'_> {
         for table_call in calls {
             let value = self.value(&table_call.call, beside, Position::Predicate).outside();
             let user = self.user_column(&table_call.call);
-            let named = columns_of(table_call, &value, alias.filter(|_| lone), user);
+            let arrays = self.takes_arrays(&table_call.call, beside);
+            let named = columns_of(table_call, &value, alias.filter(|_| lone), user, arrays);
             scalar &= named.as_ref().is_some_and(|found| found.len() == 1) && value.fields.is_none();
             match named {
                 Some(found) => columns.extend(found),
@@ -208,24 +233,13 @@ fn is_aggregate(kind: Kind) -> bool {
     matches!(kind, Kind::Count | Kind::NumericAggregate | Kind::ValueAggregate | Kind::OrderedAggregate)
 }
 
-/// Total functions whose NULL says something about the value: `substring(x from 'pattern')`.
-fn tells_by_null(name: &str, call: &Call) -> bool {
-    match name {
-        "substring" => {
-            let second = call.arguments.get(1).map(|argument| &argument.value);
-            !matches!(second, Some(Expr::Constant(Constant::Integer(_))))
-        }
-        "regexp_substr" | "regexp_match" | "array_position" | "array_positions" | "to_regclass" | "to_regtype" => true,
-        _ => false,
-    }
-}
-
 /// The columns of a function in FROM; `None` if they are not known.
 fn columns_of(
     table_call: &TableCall,
     value: &Value,
     alias: Option<&Alias>,
     user: Option<UserColumn>,
+    arrays: bool,
 ) -> Option<Vec<Field>> {
     if value.unknown {
         return None;
@@ -250,29 +264,60 @@ fn columns_of(
         Some(UserColumn::Scalar) => return Some(vec![member(scalar())]),
         None => {}
     }
-    let names: Vec<Name> = match &**name {
+    if let Some(names) = record_columns(name) {
+        return Some(names.split(' ').map(|name| member(Arc::from(name))).collect());
+    }
+    match builtins::function(name, call.arguments.len())? {
+        Kind::Scalar(_) | Kind::SessionInfo => Some(vec![member(scalar())]),
+        Kind::TableFunction if &**name == "unnest" => match call.arguments.len() {
+            1 if arrays => Some(vec![member(scalar())]),
+            several if arrays => Some((0..several).map(|_| member(name.clone())).collect()),
+            _ => None,
+        },
+        Kind::TableFunction if SCALAR_SETS.contains(&&**name) => Some(vec![member(scalar())]),
+        _ => None,
+    }
+}
+
+/// Set-returning built-ins of one unnamed column.
+const SCALAR_SETS: [&str; 10] = [
+    "generate_series",
+    "generate_subscripts",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "jsonb_path_query",
+    "jsonb_path_query_tz",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+    "pg_listening_channels",
+];
+
+/// Built-ins whose columns have names of their own.
+fn record_columns(name: &str) -> Option<&'static str> {
+    Some(match name {
         "json_array_elements" | "jsonb_array_elements" | "json_array_elements_text" | "jsonb_array_elements_text" => {
-            vec![Arc::from("value")]
+            "value"
         }
-        "json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text" => vec![Arc::from("key"), Arc::from("value")],
-        "unnest" if call.arguments.len() > 1 => call.arguments.iter().map(|_| name.clone()).collect(),
-        "generate_series"
-        | "unnest"
-        | "generate_subscripts"
-        | "regexp_split_to_table"
-        | "string_to_table"
-        | "json_object_keys"
-        | "jsonb_object_keys"
-        | "regexp_matches"
-        | "jsonb_path_query"
-        | "now"
-        | "lower"
-        | "upper"
-        | "current_database"
-        | "version" => vec![scalar()],
+        "json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text" => "key value",
+        "aclexplode" => "grantor grantee privilege_type is_grantable",
+        "pg_options_to_table" => "option_name option_value",
+        "pg_partition_tree" => "relid parentrelid isleaf level",
+        "pg_partition_ancestors" => "relid",
         _ => return None,
-    };
-    Some(names.into_iter().map(member).collect())
+    })
+}
+
+/// Is it written as an array?
+fn is_array(expr: &Expr) -> bool {
+    match expr {
+        Expr::Array(_) | Expr::Subquery(SubqueryKind::Array, ..) | Expr::Parameter(_) | Expr::Constant(_) => true,
+        Expr::Cast(_, to) => to.array,
+        Expr::Call(call) => call.name.last().is_some_and(|name| {
+            matches!(&**name, "array_agg" | "string_to_array" | "regexp_split_to_array" | "array_remove" | "array_cat")
+        }),
+        _ => false,
+    }
 }
 
 fn called(expr: &Expr) -> Option<Name> {

@@ -116,10 +116,10 @@ impl Analyser<'_> {
             self.shape(&value, Position::Predicate);
         }
         if conflict.target.is_empty() {
-            // Any unique column decides, and the answer tells whether such a row exists.
-            let keys: Vec<usize> = changed.leaf.unique.iter().flat_map(|(key, _)| key).copied().collect();
-            for value in keys.iter().filter_map(|place| changed.table.columns.get(*place)) {
-                self.shape(&value.value, Position::Predicate);
+            // Any unique column may decide, and the answer tells whether such a row exists. Which are unique is not all
+            // in the catalog: keys that may hold NULL, or that do not span children, are not.
+            for field in changed.table.columns.iter() {
+                self.shape(&field.value, Position::Predicate);
             }
         }
         let proposed = changed.table.columns.iter().zip(&changed.written);

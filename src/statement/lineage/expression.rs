@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Analyser;
 use super::names::{Env, Found, Table};
 use super::value::{Field, Value};
+use crate::catalog::ColumnKey;
 use crate::statement::builtins::{self, CastKind, OperatorKind};
 use crate::statement::footprint::Position;
 use crate::statement::tree::{Constant, Expr, Name, Operator, Query, SubqueryKind, TypeName};
@@ -19,6 +20,7 @@ impl Analyser<'_> {
             return Value::unknown();
         }
         let value = self.value_of(expr, env, at);
+        self.spend(value.sources.len());
         self.ascend();
         value
     }
@@ -260,6 +262,9 @@ impl Analyser<'_> {
         let kind = if to.schema.is_some() { CastKind::Unknown } else { builtins::cast(&to.name) };
         match kind {
             CastKind::Unknown if value.fixed && self.is_enum(to) => return result,
+            CastKind::Unknown if !to.array && self.is_own_row_type(&value, to) => {
+                return Value { origin: None, ..value };
+            }
             CastKind::Unknown => {
                 self.opaque(&format!("cast to {}", to.name), "not on the list of understood types");
                 self.shape(&value, Position::Fallible);
@@ -283,6 +288,24 @@ impl Analyser<'_> {
     /// A user's enum: reading a constant as one runs none of the user's code.
     fn is_enum(&self, name: &TypeName) -> bool {
         self.catalog.type_named(name.schema.as_deref(), &name.name).is_some_and(|found| found.kind == 'e')
+    }
+
+    /// A table's row cast to the table's type stays as it is. Definitions of views write whole rows like that.
+    fn is_own_row_type(&self, value: &Value, name: &TypeName) -> bool {
+        let Some(fields) = &value.fields else { return false };
+        let relation = match &name.schema {
+            Some(schema) => self.catalog.relation_named(schema, &name.name),
+            None => self.path.iter().find_map(|schema| self.catalog.relation_named(schema, &name.name)),
+        };
+        relation.is_some_and(|relation| {
+            let own = value.sources.contains_key(&ColumnKey { relation: relation.key, number: 0 });
+            own && relation.columns.len() == fields.len()
+                && relation
+                    .columns
+                    .iter()
+                    .zip(fields.iter())
+                    .all(|(column, field)| field.name.as_ref() == Some(&column.name))
+        })
     }
 
     fn subquery(

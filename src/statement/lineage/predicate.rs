@@ -7,7 +7,7 @@ use crate::statement::footprint::Position;
 use crate::statement::tree::{Expr, Operator};
 
 impl Analyser<'_> {
-    /// A condition that must hold: WHERE, ON, HAVING. `position` is what its columns amount to when it is no look-up.
+    /// A condition that must hold: WHERE, ON. `position` is what its columns amount to when it is no look-up.
     pub(super) fn condition(&mut self, expr: &Expr, env: &Env<'_>, position: Position, found: &mut Vec<Equality>) {
         match expr {
             Expr::And(parts) => {

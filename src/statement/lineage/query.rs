@@ -161,7 +161,8 @@ impl Analyser<'_> {
         let mut shape = Shape { columns, wild, bound: product.bound(), unique: Vec::new() };
         self.group(&select.group, &shape, &env);
         if let Some(having) = &select.having {
-            self.condition(having, &env, Position::Predicate, &mut Vec::new());
+            let value = self.value(having, &env, Position::Predicate);
+            self.shape(&value, Position::Predicate);
         }
         for expr in select.windows.iter().flat_map(|window| &window.shape) {
             let value = self.value(expr, &env, Position::Order);
@@ -191,9 +192,10 @@ impl Analyser<'_> {
 
     /// A select or RETURNING list.
     pub(super) fn items(&mut self, items: &[Item], env: &Env<'_>) -> (Vec<Field>, bool) {
-        let mut fields = Vec::new();
+        let mut fields: Vec<Field> = Vec::new();
         let mut wild = false;
         for item in items {
+            let known = fields.len();
             match &item.value {
                 Expr::Star(path) => wild |= self.star(path, env, &mut fields),
                 Expr::FieldStar(inner) => {
@@ -212,6 +214,11 @@ impl Analyser<'_> {
                     fields.push(Field { name, value });
                 }
             }
+            self.spend(fields.iter().skip(known).map(|field| 1 + field.value.sources.len()).sum());
+            if self.descend().is_none() {
+                return (fields, true);
+            }
+            self.ascend();
         }
         (fields, wild)
     }

@@ -14,8 +14,22 @@ use crate::statement::tree::{Call, Name, Query};
 /// SQL functions followed inside one another, at most.
 const ROUTINES_MAX: usize = 8;
 
-/// Extensions that overload built-in names for types of their own, with code that is as pure as the original.
-const HARMLESS_OVERLOADS: [&str; 1] = ["citext"];
+/// Extensions that overload built-in names for types of their own, with code that is as pure as the original. Their
+/// functions are not seen as the user's: a name that is built in stays so, any other is on no list.
+const HARMLESS_OVERLOADS: [&str; 12] = [
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "earthdistance",
+    "hstore",
+    "intarray",
+    "ltree",
+    "pg_trgm",
+    "pgcrypto",
+    "unaccent",
+    "uuid-ossp",
+];
 
 impl Analyser<'_> {
     /// User functions that a name may mean.

@@ -133,6 +133,7 @@ impl Analyser<'_> {
                 Source::unknown(alias.as_ref(), id)
             }
         };
+        self.spend(source.row.columns.iter().map(|field| 1 + field.value.sources.len()).sum());
         self.ascend();
         source
     }

@@ -173,7 +173,7 @@ fn functions() -> Vec<Function> {
     pairs.out_columns = vec![(Arc::from("a"), INT), (Arc::from("b"), TEXT)];
     pairs.returns_set = true;
     let mut sql_pairs =
-        function("f_sql_pairs", &[("least", INT)], "sql", "SELECT id, ssn FROM customers WHERE id > least");
+        function("f_sql_pairs", &[("lowest", INT)], "sql", "SELECT id, ssn FROM customers WHERE id > lowest");
     sql_pairs.out_columns = pairs.out_columns.clone();
     sql_pairs.returns_set = true;
     let mut contact = function("contact_of", &[("c", 9001)], "sql", "SELECT c.email");
