@@ -115,7 +115,7 @@ pub async fn run(cli: Cli) -> Exit {
 
 async fn serve(global: &Global) -> Result<Exit, Failure> {
     let config = offline::config(global)?;
-    crate::app::run(config).await.map_err(|error| Failure::Unreachable(format!("{error:#}")))?;
+    crate::app::run(config, global.config.clone()).await.map_err(|error| Failure::Unreachable(format!("{error:#}")))?;
     Ok(Exit::Ok)
 }
 

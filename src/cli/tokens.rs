@@ -62,18 +62,24 @@ pub enum TokensCommand {
 /// Neither the API nor the store can be used, or it says no.
 pub async fn run(global: &Global, command: TokensCommand) -> Result<Exit, Failure> {
     let way = offline::way(global).await?;
+    let done = carry_out(global, &way, command).await;
+    way.close().await;
+    done.map(|()| Exit::Ok)
+}
+
+async fn carry_out(global: &Global, way: &Way, command: TokensCommand) -> Result<(), Failure> {
     match command {
         TokensCommand::Create { person, scopes, expires } => {
             let scopes = scopes.iter().filter_map(|scope| Some(scope.to_possible_value()?.get_name().to_owned()));
             let new = NewToken { person, scopes: scopes.collect(), expires_in: expires };
-            let issued = create(&way, new).await?;
+            let issued = create(way, new).await?;
             if global.output == Output::Table {
                 print::talk("shown this once and kept nowhere:");
             }
             print::item(global.output, &issued, |issued| issued.text.clone())?;
         }
         TokensCommand::List => {
-            let tokens = list(&way).await?;
+            let tokens = list(way).await?;
             print::items(
                 global.output,
                 &tokens,
@@ -82,11 +88,11 @@ pub async fn run(global: &Global, command: TokensCommand) -> Result<Exit, Failur
             )?;
         }
         TokensCommand::Revoke { id } => {
-            revoke(&way, &id).await?;
+            revoke(way, &id).await?;
             print::talk(&format!("token {} revoked", line(&id)));
         }
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 fn row(token: &TokenBody) -> [String; 7] {
