@@ -4,3 +4,4 @@
 #[cfg(test)]
 mod contract;
 pub mod memory;
+pub mod rocks;

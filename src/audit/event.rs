@@ -160,6 +160,22 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The approval it is about, if it is about one.
+    pub fn approval(&self) -> Option<&ApprovalId> {
+        match self {
+            Self::Statement(statement) => statement.approval.as_ref(),
+            Self::Intent { approval, .. }
+            | Self::ApprovalRequested { approval, .. }
+            | Self::ApprovalDecided { approval, .. }
+            | Self::DecisionRefused { approval, .. }
+            | Self::ApprovalState { approval, .. }
+            | Self::ApprovalUnchanged { approval, .. } => Some(approval),
+            _ => None,
+        }
+    }
+}
+
 /// The closing record of one statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementEvent {

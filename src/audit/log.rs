@@ -17,7 +17,7 @@ use crate::audit::event::{Event, Record};
 use crate::audit::store::AuditStore;
 use crate::audit::writer::Writer;
 use crate::clock::Clock;
-use crate::identity::store::StoreError;
+use crate::identity::store::{KeyName, KeyStore, StoreError};
 
 /// Why an event was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,18 @@ pub enum AuditError {
     /// An event without canonical form, or a log that does not end as it says.
     #[error("the audit log cannot be continued: {0}")]
     Broken(String),
+}
+
+/// The name that checkpoints carry.
+pub const LOG_NAME: &str = "holdpoint";
+
+/// The signer with this installation's key, which is made and kept when it is asked for the first time.
+///
+/// # Errors
+/// The store fails.
+pub async fn signer(keys: &dyn KeyStore) -> Result<NoteSigner, StoreError> {
+    let seed = keys.key_or_insert(KeyName::AuditSigning, zeroize::Zeroizing::new(rand::random())).await?;
+    Ok(NoteSigner::new(LOG_NAME, &seed))
 }
 
 /// How the log is kept.

@@ -1,1 +1,218 @@
+//! What every store has to do, run on each of them.
 
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::audit::merkle::{Frontier, leaf};
+use crate::audit::store::{AuditStore, StoredCheckpoint};
+use crate::clock::Timestamp;
+use crate::gate::approval::{Approval, State};
+use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite};
+use crate::gate::life::Times;
+use crate::gate::sample;
+use crate::identity::ids::{AgentName, ApprovalId, PersonName};
+use crate::identity::store::{AgentStore, KeyName, KeyStore, StoreError, TokenStore};
+use crate::identity::token::{Scope, Token};
+use crate::store::memory::MemoryStore;
+use crate::store::rocks::RocksStore;
+
+/// A directory that goes away with its test.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("holdpoint-store-{:x}", rand::random::<u64>()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn approval(number: u8, digest: &str) -> Approval {
+    let times = Times { expires: std::time::Duration::from_secs(60), use_within: std::time::Duration::from_secs(60) };
+    let at = Timestamp::from_millis(1_000_000 + i64::from(number / 2));
+    Approval::new(ApprovalId::from_random([number; 10]), sample::request("bot", digest), times, at)
+}
+
+fn write(approval: &Approval, expected: Option<u64>) -> Vec<ApprovalWrite> {
+    vec![ApprovalWrite { approval: approval.clone(), expected }]
+}
+
+async fn approvals_are_written_by_compare_and_set(store: &dyn ApprovalStore) {
+    let first = approval(1, "d1");
+    store.commit(write(&first, None)).await.unwrap();
+    assert!(matches!(store.commit(write(&first, None)).await, Err(StoreError::Conflict(_))));
+    let ended = Approval { version: 2, ..first.withdraw(first.created_at).unwrap() };
+    let mut both = write(&ended, Some(7));
+    both.extend(write(&approval(2, "d2"), None));
+    assert!(matches!(store.commit(both).await, Err(StoreError::Conflict(_))));
+    assert_eq!(store.approval(&ApprovalId::from_random([2; 10])).unwrap(), None);
+    assert_eq!(store.unfinished().unwrap(), vec![first.clone()]);
+    store.commit(write(&ended, Some(1))).await.unwrap();
+    assert_eq!(store.approval(&first.id).unwrap(), Some(ended));
+    assert!(store.unfinished().unwrap().is_empty());
+}
+
+async fn the_waiting_mark_is_not_kept(store: &dyn ApprovalStore) {
+    let waiting = Approval { waiting: true, ..approval(1, "d1") };
+    store.commit(write(&waiting, None)).await.unwrap();
+    assert!(!store.approval(&waiting.id).unwrap().unwrap().waiting);
+}
+
+async fn pages_come_newest_first_without_gap_or_repeat(store: &dyn ApprovalStore) {
+    let all: Vec<Approval> = (1..12).map(|number| approval(number, if number % 3 == 0 { "x" } else { "y" })).collect();
+    for one in &all {
+        store.commit(write(one, None)).await.unwrap();
+    }
+    let ended = all[4].withdraw(all[4].created_at).unwrap();
+    store.commit(write(&ended, Some(1))).await.unwrap();
+    for (states, count) in [(vec![], 11), (vec![State::Pending], 10), (vec![State::Withdrawn, State::Denied], 1)] {
+        let filter = ApprovalFilter { states, ..ApprovalFilter::default() };
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = store.list(&filter, after.as_ref(), 3).unwrap();
+            found.extend(page.approvals);
+            let Some(next) = page.next else { break };
+            after = Some(next);
+        }
+        assert_eq!(found.len(), count);
+        let places: Vec<_> = found.iter().map(|approval| (approval.created_at, approval.id.clone())).collect();
+        assert!(places.windows(2).all(|pair| pair[0] > pair[1]), "{places:?}");
+    }
+    let nobody = ApprovalFilter { agent: Some(AgentName("nobody".into())), ..ApprovalFilter::default() };
+    assert!(store.list(&nobody, None, 3).unwrap().approvals.is_empty());
+}
+
+async fn ids_are_found_by_their_beginning(store: &dyn ApprovalStore) {
+    for number in [1, 2] {
+        store.commit(write(&approval(number, "d"), None)).await.unwrap();
+    }
+    let id = ApprovalId::from_random([1; 10]);
+    assert_eq!(store.ids_with_prefix(&id.as_str()[..10], 5).unwrap(), vec![id]);
+    assert_eq!(store.ids_with_prefix("apr_", 1).unwrap().len(), 1);
+    assert_eq!(store.ids_with_prefix("apr_", 9).unwrap().len(), 2);
+    assert!(store.ids_with_prefix("apr_zzz", 9).unwrap().is_empty());
+}
+
+async fn records_follow_each_other(store: &dyn AuditStore) {
+    let text = |range: std::ops::Range<u64>| range.map(|n| format!("{{\"n\":{n}}}")).collect::<Vec<_>>();
+    store.append_records(0, text(0..3), false).await.unwrap();
+    assert!(matches!(store.append_records(2, text(2..3), true).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(store.append_records(4, text(4..5), true).await, Err(StoreError::Conflict(_))));
+    store.append_records(3, text(3..300), true).await.unwrap();
+    store.sync_records().await.unwrap();
+    assert_eq!(store.record_count().unwrap(), 300);
+    assert_eq!(store.records(298, 10).unwrap(), text(298..300));
+    assert_eq!(store.records(5, 2).unwrap(), text(5..7));
+    assert!(store.records(300, 10).unwrap().is_empty());
+}
+
+async fn checkpoints_are_kept_in_order(store: &dyn AuditStore) {
+    assert_eq!(store.last_checkpoint().unwrap(), None);
+    let mut frontier = Frontier::default();
+    let mut all = Vec::new();
+    for number in 0..5u8 {
+        frontier.push(leaf(&[number]));
+        all.push(StoredCheckpoint { frontier: frontier.clone(), last: [number; 32], note: format!("note {number}") });
+        store.add_checkpoint(all[usize::from(number)].clone()).await.unwrap();
+    }
+    assert_eq!(store.last_checkpoint().unwrap().as_ref(), all.last());
+    assert_eq!(store.checkpoints(3, 2).unwrap(), all[2..4]);
+}
+
+async fn agents_are_kept(store: &dyn AgentStore) {
+    let agent = sample::agent("bot");
+    store.add_agent(agent.clone()).await.unwrap();
+    assert!(matches!(store.add_agent(agent.clone()).await, Err(StoreError::Conflict(_))));
+    store.set_agent_disabled(agent.name.clone(), true).await.unwrap();
+    assert!(store.agent(&agent.name).unwrap().unwrap().disabled);
+    store.replace_agent(agent.clone()).await.unwrap();
+    assert_eq!(store.agents().unwrap(), vec![agent.clone()]);
+    store.remove_agent(agent.name.clone()).await.unwrap();
+    assert_eq!(store.agent(&agent.name).unwrap(), None);
+    for gone in [
+        store.remove_agent(agent.name.clone()).await,
+        store.set_agent_disabled(agent.name.clone(), true).await,
+        store.replace_agent(agent).await,
+    ] {
+        assert!(matches!(gone, Err(StoreError::Missing(_))));
+    }
+}
+
+async fn tokens_are_kept(store: &dyn TokenStore) {
+    let token = |id: &str, person: &str, issuer: &str| Token {
+        id: id.into(),
+        sha256: "00".into(),
+        person: PersonName(person.into()),
+        scopes: vec![Scope::ApprovalsDecide],
+        created_at: Timestamp::from_millis(0),
+        issued_by: PersonName(issuer.into()),
+        expires_at: None,
+        last_used_at: None,
+        revoked: false,
+    };
+    for one in [
+        token("t1", "dana", "root"),
+        token("t2", "Dana", "ivan"),
+        token("t3", "dana", "root"),
+        token("t4", "dora", "x"),
+    ] {
+        store.add_token(one).await.unwrap();
+    }
+    assert!(matches!(store.add_token(token("t1", "eve", "eve")).await, Err(StoreError::Conflict(_))));
+    let revoked = Token { revoked: true, ..token("t1", "dana", "root") };
+    store.replace_token(revoked.clone()).await.unwrap();
+    assert_eq!((store.token("t1").unwrap(), store.token("t9").unwrap()), (Some(revoked), None));
+    assert_eq!(store.tokens().unwrap().len(), 4);
+    let issuers = store.issuers_of(&PersonName("dana".into())).unwrap();
+    assert_eq!(issuers, vec![PersonName("ivan".into()), PersonName("root".into())]);
+}
+
+async fn keys_are_made_once(store: &dyn KeyStore) {
+    assert!(store.key(KeyName::Masking).unwrap().is_none());
+    let first = store.key_or_insert(KeyName::Masking, Zeroizing::new([1; 32])).await.unwrap();
+    let second = store.key_or_insert(KeyName::Masking, Zeroizing::new([2; 32])).await.unwrap();
+    assert_eq!((*first, *second), ([1; 32], [1; 32]));
+    assert!(store.key(KeyName::AuditSigning).unwrap().is_none());
+}
+
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(&super::MemoryStore::new()).await;
+            })*
+        }
+        mod in_rocks {
+            $(#[tokio::test]
+            async fn $name() {
+                let scratch = super::Scratch::new();
+                super::$name(&super::RocksStore::open(scratch.path()).unwrap()).await;
+            })*
+        }
+    };
+}
+
+contract!(
+    approvals_are_written_by_compare_and_set,
+    the_waiting_mark_is_not_kept,
+    pages_come_newest_first_without_gap_or_repeat,
+    ids_are_found_by_their_beginning,
+    records_follow_each_other,
+    checkpoints_are_kept_in_order,
+    agents_are_kept,
+    tokens_are_kept,
+    keys_are_made_once,
+);

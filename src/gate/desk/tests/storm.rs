@@ -33,15 +33,15 @@ async fn one_step(
 ) {
     let digest = format!("d{}", dice.random_range(0..4));
     let agent = ["bot", "bat"][dice.random_range(0..2)];
-    let picked = (!tickets.is_empty()).then(|| dice.random_range(0..tickets.len()));
-    match (dice.random_range(0..12), picked) {
+    let picked = (!tickets.is_empty()).then(|| dice.random_range(tickets.len().saturating_sub(4)..tickets.len()));
+    match (dice.random_range(0..16), picked) {
         (0..3, _) => tickets.extend(bench.desk.open(sample::request(agent, &digest), TIMES).await.ok()),
-        (3..5, Some(at)) => {
+        (3..7, Some(at)) => {
             let person = ["dana", "dora", "olga"][dice.random_range(0..3)];
             let verdict = if dice.random_range(0..5) > 0 { Verdict::Approve } else { Verdict::Deny };
             let _ = bench.says(&tickets[at], person, verdict).await;
         }
-        (5..8, Some(at)) => {
+        (7..11, Some(at)) => {
             let digest = tickets[at].approval().request.digest.clone();
             let check = check(if dice.random_bool(0.9) { &digest } else { "other" });
             let spends = join_all((0..3).map(|_| bench.desk.spend(&tickets[at], &check))).await;
@@ -52,15 +52,15 @@ async fn one_step(
                 }
             }
         }
-        (8, Some(at)) => drop(tickets.swap_remove(at)),
-        (9, Some(at)) => drop(bench.desk.withdraw(tickets[at].id(), "storm").await),
-        (10, _) => {
-            let on = dice.random_bool(0.3);
+        (11, Some(at)) => drop(tickets.swap_remove(at)),
+        (12, Some(at)) => drop(bench.desk.withdraw(tickets[at].id(), "storm").await),
+        (13, _) => {
+            let on = dice.random_bool(0.2);
             let _ = bench.desk.kill(&AgentName(agent.into()), on, sample::person("root")).await;
         }
         _ => {
-            bench.clock.skew.fetch_add(dice.random_range(0..20_000), Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(dice.random_range(0..12))).await;
+            bench.clock.skew.fetch_add(dice.random_range(0..10_000), Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(dice.random_range(0..6))).await;
         }
     }
 }
@@ -97,8 +97,8 @@ async fn storm(seed: u64) -> usize {
 #[tokio::test]
 async fn no_storm_releases_twice_or_unapproved() {
     let mut released = 0;
-    for seed in 0..8 {
+    for seed in 0..20 {
         released += storm(seed).await;
     }
-    assert!(released > 50, "only {released} statements were released: the storm tries nothing");
+    assert!(released > 20, "only {released} statements were released: the storm tries nothing");
 }

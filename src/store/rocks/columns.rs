@@ -1,0 +1,30 @@
+//! The column families: what each holds, by what key.
+
+/// One column family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+}
+
+/// `schema` -> the layout's version, in decimal.
+pub(super) const META: Column = Column { name: "meta" };
+/// Approval id -> approval.
+pub(super) const APPROVALS: Column = Column { name: "approvals" };
+/// Creation time (8 bytes, big-endian milliseconds) and id -> nothing. For listing, newest first.
+pub(super) const APPROVALS_BY_TIME: Column = Column { name: "approvals_by_time" };
+/// Id of every approval that has not ended -> nothing.
+pub(super) const APPROVALS_OPEN: Column = Column { name: "approvals_open" };
+/// Agent name -> agent.
+pub(super) const AGENTS: Column = Column { name: "agents" };
+/// Token id -> token (hashes only).
+pub(super) const TOKENS: Column = Column { name: "tokens" };
+/// Key name -> 32 secret bytes.
+pub(super) const KEYS: Column = Column { name: "keys" };
+/// Position (8 bytes, big-endian) -> audit record in canonical JSON.
+pub(super) const AUDIT: Column = Column { name: "audit" };
+/// Records covered (8 bytes, big-endian) -> checkpoint.
+pub(super) const CHECKPOINTS: Column = Column { name: "checkpoints" };
+
+/// All of them.
+pub(super) const ALL: [Column; 9] =
+    [META, APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, AGENTS, TOKENS, KEYS, AUDIT, CHECKPOINTS];
