@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::audit::checkpoint::NoteSigner;
-use crate::audit::log::{AuditLog, LogOptions};
+use crate::audit::{
+    self,
+    log::{AuditLog, LogOptions},
+};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::identity::store::{KeyName, KeyStore};
 use crate::store::rocks::RocksStore;
 
 /// The system's clock.
@@ -30,11 +31,6 @@ pub async fn run(_config: Config, _file: PathBuf) -> anyhow::Result<()> {
     anyhow::bail!("the session part is written elsewhere")
 }
 
-async fn fresh_or_stored(store: &RocksStore, name: KeyName) -> anyhow::Result<crate::identity::store::Key> {
-    let fresh = zeroize::Zeroizing::new(rand::random::<[u8; 32]>());
-    store.key_or_insert(name, fresh).await.context("keys cannot be kept")
-}
-
 /// Opens the audit log of a store, and starts its task.
 ///
 /// # Errors
@@ -44,13 +40,12 @@ pub async fn open_audit(
     store: &Arc<RocksStore>,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<AuditLog>> {
-    let seed = fresh_or_stored(store, KeyName::AuditSigning).await?;
+    let signer = audit::log::signer(store.as_ref()).await.context("keys cannot be kept")?;
     let options = LogOptions {
         sync_every: config.audit.sync_every,
         checkpoint_every: config.audit.checkpoint_every,
         checkpoint_file: config.audit.checkpoint_file.clone(),
         ..LogOptions::default()
     };
-    let signer = NoteSigner::new("holdpoint", &seed);
     AuditLog::start(store.clone(), signer, clock.clone(), options).await.context("the audit log cannot be opened")
 }

@@ -9,8 +9,8 @@ use crate::cli::offline::{self, Way};
 use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
 use crate::config::{ClientTls, Config};
-use crate::identity::ids::{AgentName, PersonName};
-use crate::identity::issue::{self, AgentDraft};
+use crate::identity::ids::AgentName;
+use crate::identity::{credential, issue};
 
 /// `holdpoint agents …`
 #[derive(Debug, Subcommand)]
@@ -133,14 +133,14 @@ async fn add(way: &Way, new: NewAgent) -> Result<IssuedAgent, Failure> {
     if store.agents.agent(&name).map_err(offline::trouble)?.is_some() {
         return Err(Failure::Finding(format!("there is an agent {name} already")));
     }
-    let draft = AgentDraft {
-        name,
-        owner: PersonName(new.owner),
-        issued_by: store.operator.clone(),
+    let new = credential::NewAgent {
+        name: name.0,
+        owner: new.owner,
+        issued_by: store.operator.to_string(),
         groups: new.groups,
         databases: new.databases,
     };
-    let (agent, secret) = issue::agent(draft, store.now());
+    let (agent, secret) = credential::new_agent(new, store.now());
     store.record(format!("agent {} added, owner {}", agent.name, agent.owner)).await?;
     store.agents.add_agent(agent.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() })

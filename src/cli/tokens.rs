@@ -10,7 +10,7 @@ use crate::cli::offline::{self, Way};
 use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
 use crate::identity::ids::PersonName;
-use crate::identity::issue::{self, TokenDraft};
+use crate::identity::token::Token;
 
 /// What a token may do, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -134,13 +134,8 @@ async fn create(way: &Way, new: NewToken) -> Result<IssuedToken, Failure> {
             Some(now.after(span.ok_or_else(|| Failure::Usage("--expires must look like 30d or 12h".into()))?))
         }
     };
-    let draft = TokenDraft {
-        person: PersonName(new.person),
-        scopes: new.scopes.iter().filter_map(|name| scope_named(name)).collect(),
-        issued_by: store.operator.clone(),
-        expires_at,
-    };
-    let (token, text) = issue::token(draft, now);
+    let scopes = new.scopes.iter().filter_map(|name| scope_named(name)).collect();
+    let (token, text) = Token::issue(PersonName(new.person), scopes, store.operator.clone(), expires_at, now);
     store.record(format!("token {} added for {}", token.id, token.person)).await?;
     store.tokens.add_token(token.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedToken { token: token.into(), text: text.expose().to_owned() })
