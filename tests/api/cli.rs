@@ -91,6 +91,8 @@ async fn approver_lists_shows_and_approves_by_the_beginning_of_an_id() {
     for part in ["owner mia", "| SELECT email FROM customers", "bulk-pii", "1 of dba, has 0", "(claimed)"] {
         assert!(show.out.contains(part), "{part} in {}", show.out);
     }
+    assert!(show.out.contains("weekly<U+001B>[2J <U+202E>report"), "{}", show.out);
+    assert!(!show.out.contains(['\u{1b}', '\u{202e}']));
     let approve = run(&url, &token, &["approvals", "approve", &short, "-m", "ok for OPS-12", "-o", "json"]).await;
     assert_eq!((approve.code, &approve.json()["state"]), (0, &json!("approved")), "{}", approve.err);
     let decided = approve.json();

@@ -336,7 +336,11 @@ fn state(
 }
 
 fn request(agent: &str, needed: u16) -> ApprovalRequest {
-    let claims = Claims { end_user: Some("uma".into()), reason: Some("weekly report".into()), ..Claims::default() };
+    let claims = Claims {
+        end_user: Some("uma".into()),
+        reason: Some("weekly\u{1b}[2J \u{202e}report".into()),
+        ..Claims::default()
+    };
     ApprovalRequest {
         digest: format!("{agent:0<64}"),
         requester: Requester {
