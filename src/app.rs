@@ -15,7 +15,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::state::{ApiState, Check};
-use crate::audit::checkpoint::NoteSigner;
 use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
@@ -186,15 +185,22 @@ async fn fresh_or_stored(store: &RocksStore, name: KeyName) -> anyhow::Result<cr
     store.key_or_insert(name, fresh).await.context("keys cannot be kept")
 }
 
-async fn open_audit(config: &Config, store: &Arc<RocksStore>, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<AuditLog>> {
-    let seed = fresh_or_stored(store, KeyName::AuditSigning).await?;
+/// Opens the audit log of a store, and starts its task.
+///
+/// # Errors
+/// The log does not end as it says, or the store fails.
+pub async fn open_audit(
+    config: &Config,
+    store: &Arc<RocksStore>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<AuditLog>> {
+    let signer = crate::audit::log::signer(store.as_ref()).await.context("keys cannot be kept")?;
     let options = LogOptions {
         sync_every: config.audit.sync_every,
         checkpoint_every: config.audit.checkpoint_every,
         checkpoint_file: config.audit.checkpoint_file.clone(),
         ..LogOptions::default()
     };
-    let signer = NoteSigner::new("holdpoint", &seed);
     AuditLog::start(store.clone(), signer, clock.clone(), options).await.context("the audit log cannot be opened")
 }
 

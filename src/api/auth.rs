@@ -7,9 +7,8 @@ use axum::http::request::Parts;
 use crate::api::problem::{Kind, Problem};
 use crate::api::state::ApiState;
 use crate::identity::ids::PersonName;
-use crate::identity::issue;
 use crate::identity::person::Person;
-use crate::identity::token::{Scope, Token};
+use crate::identity::token::{Scope, Token, TokenError, authenticate};
 
 /// The authenticated caller. Handlers take it as an argument and ask [`Caller::require`] first.
 #[derive(Clone, Debug)]
@@ -81,13 +80,13 @@ fn bearer(parts: &Parts) -> Result<String, Problem> {
 
 /// One wording for every token that does not work, so that nothing is learned about those that exist.
 async fn find(state: &ApiState, text: &str) -> Result<Token, Problem> {
-    const USELESS: &str = "this token is unknown, expired or revoked";
-    let id = issue::token_id(text).ok_or_else(|| unauthorized(USELESS))?;
-    let token = state.token(id).await?.ok_or_else(|| unauthorized(USELESS))?;
     let now = state.clock.now();
-    if !issue::token_matches(&token, text) || !issue::token_usable(&token, now) {
-        return Err(unauthorized(USELESS));
-    }
+    let token = authenticate(state.tokens.as_ref(), text, now).map_err(|error| match error {
+        TokenError::Store(error) => Problem::unavailable("the store", error),
+        TokenError::Unknown | TokenError::Revoked | TokenError::Expired => {
+            unauthorized("this token is unknown, expired or revoked")
+        }
+    })?;
     state.note_use(&token, now).await;
     Ok(token)
 }

@@ -1,5 +1,7 @@
 //! Reading requests: bodies and query strings whose every defect is a [`Problem`].
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
@@ -63,32 +65,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// Reads a span such as `30s`, `5m`, `250ms`, `24h`, `30d`, or plain seconds.
-pub fn span(text: &str) -> Option<std::time::Duration> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(millis).map(std::time::Duration::from_millis)
+/// Reads a span such as `30s`, `5m` or `1h30m`, or plain seconds as `Prefer: wait=30` has them (RFC 7240 §4.3).
+pub fn span(text: &str) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(Duration::from_secs);
+    }
+    crate::policy::span::parse(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn spans_are_read_with_their_unit() {
         assert_eq!(span("30s"), Some(Duration::from_secs(30)));
         assert_eq!(span("30"), Some(Duration::from_secs(30)));
+        assert_eq!(span("0"), Some(Duration::ZERO));
         assert_eq!(span("5m"), Some(Duration::from_secs(300)));
         assert_eq!(span("250ms"), Some(Duration::from_millis(250)));
         for bad in ["", "s", "-1s", "1y", "1 s", "é", "99999999999999999999s", "18446744073709551615d"] {

@@ -119,14 +119,6 @@ impl ApiState {
         self.people.load().iter().any(|person| person.name == *name)
     }
 
-    /// Looks a token up by its id.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn token(&self, id: &str) -> Result<Option<Token>, Problem> {
-        self.tokens.token(id).map_err(|error| Problem::unavailable("the store", error))
-    }
-
     /// Notes that a token was used, to the minute. Not being able to is no reason to refuse.
     pub async fn note_use(&self, token: &Token, now: Timestamp) {
         let fresh = token.last_used_at.is_some_and(|last| now.since(last) < Duration::from_secs(60));

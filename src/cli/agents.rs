@@ -9,8 +9,8 @@ use crate::cli::offline::{self, Way};
 use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
 use crate::config::{ClientTls, Config};
-use crate::identity::ids::{AgentName, PersonName};
-use crate::identity::issue::{self, AgentDraft};
+use crate::identity::ids::AgentName;
+use crate::identity::{credential, issue};
 
 /// `holdpoint agents …`
 #[derive(Debug, Subcommand)]
@@ -65,25 +65,31 @@ pub enum AgentsCommand {
 /// Neither the API nor the store can be used, or it says no.
 pub async fn run(global: &Global, command: AgentsCommand) -> Result<Exit, Failure> {
     let way = offline::way(global).await?;
+    let done = carry_out(global, &way, command).await;
+    way.close().await;
+    done.map(|()| Exit::Ok)
+}
+
+async fn carry_out(global: &Global, way: &Way, command: AgentsCommand) -> Result<(), Failure> {
     match command {
         AgentsCommand::Add { name, owner, databases, groups, host } => {
             let new = NewAgent { name, owner, groups, databases };
-            let issued = add(&way, new).await?;
+            let issued = add(way, new).await?;
             tell(global, &issued, host.as_deref())?;
         }
         AgentsCommand::Rotate { name, host } => {
-            let issued = rotate(&way, &name).await?;
+            let issued = rotate(way, &name).await?;
             tell(global, &issued, host.as_deref())?;
         }
         AgentsCommand::List => {
-            let agents = list(&way).await?;
+            let agents = list(way).await?;
             print::items(global.output, &agents, ["NAME", "OWNER", "ISSUED BY", "GROUPS", "DATABASES", "STATE"], row)?;
         }
-        AgentsCommand::Disable { name } => switch(&way, &name, "disable").await?,
-        AgentsCommand::Enable { name } => switch(&way, &name, "enable").await?,
-        AgentsCommand::Remove { name } => remove(&way, &name).await?,
+        AgentsCommand::Disable { name } => switch(way, &name, "disable").await?,
+        AgentsCommand::Enable { name } => switch(way, &name, "enable").await?,
+        AgentsCommand::Remove { name } => remove(way, &name).await?,
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 fn row(agent: &AgentBody) -> [String; 6] {
@@ -127,14 +133,14 @@ async fn add(way: &Way, new: NewAgent) -> Result<IssuedAgent, Failure> {
     if store.agents.agent(&name).map_err(offline::trouble)?.is_some() {
         return Err(Failure::Finding(format!("there is an agent {name} already")));
     }
-    let draft = AgentDraft {
-        name,
-        owner: PersonName(new.owner),
-        issued_by: store.operator.clone(),
+    let new = credential::NewAgent {
+        name: name.0,
+        owner: new.owner,
+        issued_by: store.operator.to_string(),
         groups: new.groups,
         databases: new.databases,
     };
-    let (agent, secret) = issue::agent(draft, store.now());
+    let (agent, secret) = credential::new_agent(new, store.now());
     store.record(format!("agent {} added, owner {}", agent.name, agent.owner)).await?;
     store.agents.add_agent(agent.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() })
@@ -191,7 +197,12 @@ fn tell(global: &Global, issued: &IssuedAgent, host: Option<&str>) -> Result<(),
             print::talk("shown this once and kept nowhere:");
             strings.iter().try_for_each(|dsn| print::data(dsn))
         }
-        (Output::Table, Err(_)) => print::data(&issued.secret),
+        (Output::Table, Err(_)) => {
+            print::talk(
+                "the secret alone, as no configuration says where agents connect; shown this once and kept nowhere:",
+            );
+            print::data(&issued.secret)
+        }
         (output, strings) => {
             let item = serde_json::json!({
                 "agent": issued.agent, "secret": issued.secret, "dsn": strings.unwrap_or_default()

@@ -4,17 +4,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::app::{SystemClock, open_audit};
 use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
 use crate::cli::Global;
 use crate::cli::client::Client;
 use crate::cli::exit::Failure;
 use crate::cli::visible::line;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, file};
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::store::{AgentStore, TokenStore};
+use crate::store::rocks::RocksStore;
 
 /// How agents and tokens are reached.
 pub enum Way {
@@ -35,6 +37,16 @@ pub struct Store {
     /// Who is at the keyboard: the login name. It becomes the issuer, and an issuer does not approve.
     pub operator: PersonName,
     audit: Arc<AuditLog>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Way {
+    /// Ends the audit log in order, so that what was done here is under a signed checkpoint.
+    pub async fn close(&self) {
+        if let Self::Store(store) = self {
+            store.audit.close().await;
+        }
+    }
 }
 
 /// The API if it answers, else the store.
@@ -53,16 +65,24 @@ pub async fn way(global: &Global) -> Result<Way, Failure> {
     if global.url.is_some() {
         return Err(Failure::Unreachable("the API does not answer at that --url".into()));
     }
-    Store::open(config(global)?).map(|store| Way::Store(Box::new(store)))
+    Store::open(config(global)?).await.map(|store| Way::Store(Box::new(store)))
 }
 
-/// Reads the configuration.
+/// Reads the configuration that `--config` names.
 ///
 /// # Errors
 /// It is not there or not right.
 pub fn config(global: &Global) -> Result<Config, Failure> {
-    let name = global.config.display();
-    let text = std::fs::read_to_string(&global.config).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+    read_config(&global.config)
+}
+
+/// Reads a configuration file, the environment and the files it names.
+///
+/// # Errors
+/// Every fault in it, one per line: file, line, column, key, cause, fix.
+pub fn read_config(path: &Path) -> Result<Config, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
     let env = |name: &str| std::env::var(name).ok();
     let files = |path: &Path| std::fs::read_to_string(path);
     file::parse(&text, &name.to_string(), &env, &files).map_err(|faults| {
@@ -77,13 +97,20 @@ pub fn trouble(error: impl std::fmt::Display) -> Failure {
 }
 
 impl Store {
-    fn open(_config: Config) -> Result<Self, Failure> {
-        Err(Failure::Unreachable("not yet".into()))
+    async fn open(config: Config) -> Result<Self, Failure> {
+        let shut = |why: String| {
+            let store = config.store.display();
+            Failure::Unreachable(format!("no Holdpoint answers, and the store {store} cannot be opened here: {why}"))
+        };
+        let store = Arc::new(RocksStore::open(&config.store).map_err(|error| shut(error.to_string()))?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let audit = open_audit(&config, &store, &clock).await.map_err(|error| shut(format!("{error:#}")))?;
+        Ok(Self { agents: store.clone(), tokens: store, config, operator: operator(), audit, clock })
     }
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
-        crate::clock::Timestamp::from_millis(0)
+        self.clock.now()
     }
 
     /// Is this person in the configuration? A mistyped owner would not be kept from approving.

@@ -10,7 +10,7 @@ use crate::cli::offline::{self, Way};
 use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
 use crate::identity::ids::PersonName;
-use crate::identity::issue::{self, TokenDraft};
+use crate::identity::token::Token;
 
 /// What a token may do, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,18 +62,24 @@ pub enum TokensCommand {
 /// Neither the API nor the store can be used, or it says no.
 pub async fn run(global: &Global, command: TokensCommand) -> Result<Exit, Failure> {
     let way = offline::way(global).await?;
+    let done = carry_out(global, &way, command).await;
+    way.close().await;
+    done.map(|()| Exit::Ok)
+}
+
+async fn carry_out(global: &Global, way: &Way, command: TokensCommand) -> Result<(), Failure> {
     match command {
         TokensCommand::Create { person, scopes, expires } => {
             let scopes = scopes.iter().filter_map(|scope| Some(scope.to_possible_value()?.get_name().to_owned()));
             let new = NewToken { person, scopes: scopes.collect(), expires_in: expires };
-            let issued = create(&way, new).await?;
+            let issued = create(way, new).await?;
             if global.output == Output::Table {
                 print::talk("shown this once and kept nowhere:");
             }
             print::item(global.output, &issued, |issued| issued.text.clone())?;
         }
         TokensCommand::List => {
-            let tokens = list(&way).await?;
+            let tokens = list(way).await?;
             print::items(
                 global.output,
                 &tokens,
@@ -82,11 +88,11 @@ pub async fn run(global: &Global, command: TokensCommand) -> Result<Exit, Failur
             )?;
         }
         TokensCommand::Revoke { id } => {
-            revoke(&way, &id).await?;
+            revoke(way, &id).await?;
             print::talk(&format!("token {} revoked", line(&id)));
         }
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 fn row(token: &TokenBody) -> [String; 7] {
@@ -128,13 +134,8 @@ async fn create(way: &Way, new: NewToken) -> Result<IssuedToken, Failure> {
             Some(now.after(span.ok_or_else(|| Failure::Usage("--expires must look like 30d or 12h".into()))?))
         }
     };
-    let draft = TokenDraft {
-        person: PersonName(new.person),
-        scopes: new.scopes.iter().filter_map(|name| scope_named(name)).collect(),
-        issued_by: store.operator.clone(),
-        expires_at,
-    };
-    let (token, text) = issue::token(draft, now);
+    let scopes = new.scopes.iter().filter_map(|name| scope_named(name)).collect();
+    let (token, text) = Token::issue(PersonName(new.person), scopes, store.operator.clone(), expires_at, now);
     store.record(format!("token {} added for {}", token.id, token.person)).await?;
     store.tokens.add_token(token.clone()).await.map_err(offline::trouble)?;
     Ok(IssuedToken { token: token.into(), text: text.expose().to_owned() })

@@ -9,7 +9,7 @@ async fn without_a_working_token_nothing_is_told() {
     let rig = Rig::new().await;
     let id = rig.pending("bot").await;
     let path = format!("/v1/approvals/{id}");
-    for token in ["", "hpt_", "Bearer", "hpt_0123456789ab_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+    for token in ["", "hpt_", "Bearer", "hpt_0123456789_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
         let reply = rig.call_with_text("GET", &path, token).await;
         assert_eq!(problem(&reply), (401, "unauthorized"), "{token:?}");
         assert!(reply.header("www-authenticate").starts_with("Bearer"));

@@ -1,5 +1,6 @@
 //! The command line as a program, against a served API: what it prints where, and how it ends.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,40 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::rig::Rig;
+
+/// A directory with a configuration, removed at the end.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("holdpoint-cli-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let config = "version: 1\napi: { listen: \"127.0.0.1:9\" }\nstore: ./data\n\
+            databases: { shop: { host: localhost, user: app, password: s3cret } }\n\
+            people: [ { name: dana, groups: [dba] }, { name: mia, groups: [] } ]\n";
+        std::fs::write(dir.join("holdpoint.yaml"), config).unwrap();
+        Self(dir)
+    }
+
+    fn config(&self) -> String {
+        self.0.join("holdpoint.yaml").display().to_string()
+    }
+
+    /// Runs on the store itself: nothing listens where the configuration says.
+    async fn run(&self, args: &[&str]) -> Ended {
+        let mut command = command("", "", args);
+        command.env_remove("HOLDPOINT_URL").env_remove("HOLDPOINT_TOKEN");
+        command.env("HOLDPOINT_CONFIG", self.config()).env("USER", "olga");
+        ended(command).await
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 struct Ended {
     code: i32,
@@ -31,8 +66,11 @@ fn command(url: &str, token: &str, args: &[&str]) -> Command {
 }
 
 async fn run(url: &str, token: &str, args: &[&str]) -> Ended {
-    let output =
-        tokio::time::timeout(Duration::from_secs(30), command(url, token, args).output()).await.unwrap().unwrap();
+    ended(command(url, token, args)).await
+}
+
+async fn ended(mut command: Command) -> Ended {
+    let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await.unwrap().unwrap();
     Ended {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -53,6 +91,8 @@ async fn approver_lists_shows_and_approves_by_the_beginning_of_an_id() {
     for part in ["owner mia", "| SELECT email FROM customers", "bulk-pii", "1 of dba, has 0", "(claimed)"] {
         assert!(show.out.contains(part), "{part} in {}", show.out);
     }
+    assert!(show.out.contains("weekly<U+001B>[2J <U+202E>report"), "{}", show.out);
+    assert!(!show.out.contains(['\u{1b}', '\u{202e}']));
     let approve = run(&url, &token, &["approvals", "approve", &short, "-m", "ok for OPS-12", "-o", "json"]).await;
     assert_eq!((approve.code, &approve.json()["state"]), (0, &json!("approved")), "{}", approve.err);
     let decided = approve.json();
@@ -118,9 +158,16 @@ async fn watcher_sees_what_waits_and_what_changes() {
 async fn operator_makes_agents_and_tokens_through_the_api() {
     let rig = Rig::new().await;
     let (url, admin) = (rig.serve(None).await, rig.token_text("admin"));
-    let made = run(&url, &admin, &["agents", "add", "new-bot", "--owner", "mia", "--database", "shop"]).await;
+    let home = Home::new("through-api");
+    let file = home.config();
+    let add = ["--config", file.as_str(), "agents", "add", "new-bot", "--owner", "mia", "--database", "shop"];
+    let made = run(&url, &admin, &add).await;
     assert_eq!(made.code, 0, "{}", made.err);
-    assert!(made.err.contains("once") && made.out.trim().len() >= 43);
+    assert!(made.err.contains("once"), "{}", made.err);
+    let dsn = made.out.trim();
+    assert!(dsn.starts_with("postgresql://new-bot:") && dsn.ends_with("@127.0.0.1:6432/shop"), "{dsn}");
+    let rotated = run(&url, &admin, &["agents", "rotate", "new-bot"]).await;
+    assert!(rotated.out.trim().len() == 43 && !dsn.contains(rotated.out.trim()), "{}", rotated.err);
     assert_eq!(run(&url, &admin, &["agents", "disable", "new-bot"]).await.code, 0);
     let list = run(&url, &admin, &["agents", "list", "-o", "json"]).await;
     assert_eq!(list.json()[0]["disabled"], true);
@@ -156,4 +203,53 @@ async fn api_is_reached_over_tls_with_its_own_ca_and_not_without() {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(trusted.code, 0, "{}", trusted.err);
     assert_eq!(untrusted.code, 3, "{}", untrusted.err);
+}
+
+#[tokio::test]
+async fn first_token_and_agent_are_made_on_the_store_itself() {
+    let home = Home::new("offline");
+    let token = home.run(&["tokens", "create", "--person", "dana", "--scope", "admin,approvals:read"]).await;
+    assert_eq!(token.code, 0, "{}", token.err);
+    assert!(token.out.starts_with("hpt_"), "{}", token.out);
+    let agent = home.run(&["agents", "add", "bot", "--owner", "mia", "--database", "shop"]).await;
+    assert!(agent.out.starts_with("postgresql://bot:"), "{} {}", agent.out, agent.err);
+    let list = home.run(&["agents", "list", "-o", "json"]).await;
+    assert_eq!((&list.json()[0]["owner"], &list.json()[0]["issued_by"]), (&json!("mia"), &json!("olga")));
+    assert_eq!(home.run(&["agents", "disable", "bot"]).await.code, 0);
+    assert_eq!(home.run(&["agents", "list", "-o", "json"]).await.json()[0]["disabled"], true);
+    assert_eq!(home.run(&["agents", "add", "bot", "--owner", "mia"]).await.code, 1);
+    assert_eq!(home.run(&["agents", "add", "x", "--owner", "nobody"]).await.code, 2);
+    assert_eq!(home.run(&["agents", "remove", "none"]).await.code, 2);
+    let tokens = home.run(&["tokens", "list", "-o", "json"]).await;
+    let id = tokens.json()[0]["id"].as_str().unwrap().to_owned();
+    assert!(token.out.contains(&id) && !tokens.out.contains("sha256"));
+    assert_eq!(home.run(&["tokens", "revoke", &id]).await.code, 0);
+    assert_eq!(home.run(&["tokens", "list", "-o", "json"]).await.json()[0]["revoked"], true);
+}
+
+#[tokio::test]
+async fn two_do_not_work_on_one_store() {
+    let home = Home::new("locked");
+    assert_eq!(home.run(&["tokens", "list"]).await.code, 0);
+    let _open = holdpoint::store::rocks::RocksStore::open(&home.0.join("data")).unwrap();
+    let locked = home.run(&["tokens", "list"]).await;
+    assert_eq!(locked.code, 3, "{}", locked.err);
+}
+
+#[tokio::test]
+async fn check_prints_what_is_in_force_without_secrets_and_names_what_is_wrong() {
+    let home = Home::new("check");
+    let check = home.run(&["check"]).await;
+    assert!(!check.out.contains("s3cret") && check.out.contains("***"), "{}", check.out);
+    assert!(check.out.contains("upstream shop"), "{}", check.out);
+    std::fs::write(home.0.join("holdpoint.yaml"), "version: 1\nstoer: x\n").unwrap();
+    let wrong = home.run(&["check"]).await;
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("holdpoint.yaml:2") && wrong.err.contains("store"), "{}", wrong.err);
+    for of in ["config", "rules"] {
+        let schema = home.run(&["schema", of]).await;
+        assert!(schema.json()["properties"].is_object());
+    }
+    let explain = home.run(&["rules", "lint"]).await;
+    assert_eq!(explain.code, 0, "{} {}", explain.out, explain.err);
 }

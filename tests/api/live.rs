@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::rig::Rig;
 
@@ -92,4 +95,30 @@ async fn event_stream_tells_a_decision_and_ends_with_draining() {
     assert!(text.contains("event: approval") && text.contains("id: ") && text.contains(&id), "{text}");
     rig.state.draining.cancel();
     assert!(tokio::time::timeout(Duration::from_secs(5), body.next()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn garbage_on_one_connection_harms_no_other_and_shutdown_ends_serving() {
+    let rig = Rig::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let router = holdpoint::api::router(rig.state.clone());
+    let served = tokio::spawn(holdpoint::api::serve::serve(listener, None, router, stop.clone()));
+    for garbage in [&b"\x16\x03\x01\x02\x00garbage\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", &[b'A'; 200_000][..]] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let _ = client.write_all(garbage).await;
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(5), client.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "the connection is closed");
+    }
+    // An idle connection and one in the middle of a request do not keep the process.
+    let _idle = TcpStream::connect(address).await.unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), served).await.unwrap().unwrap().unwrap();
 }

@@ -1,5 +1,7 @@
 //! The HTTP API from outside: every endpoint, every problem, over the real router and a store in memory.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+
 mod admin;
 mod auth;
 mod cli;

@@ -20,11 +20,11 @@ use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Re
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
 use holdpoint::gate::desk::{Desk, DeskLimits, DeskParts};
 use holdpoint::gate::life::Times;
+use holdpoint::identity::credential::{NewAgent, new_agent};
 use holdpoint::identity::ids::{AgentName, ApprovalId, PersonName, RuleId, SessionId};
-use holdpoint::identity::issue::{self, AgentDraft, TokenDraft};
 use holdpoint::identity::person::Person;
 use holdpoint::identity::store::{AgentStore, TokenStore};
-use holdpoint::identity::token::Scope;
+use holdpoint::identity::token::{Scope, Token};
 use holdpoint::policy::action::Action;
 use holdpoint::policy::ruling::{Effect, RuleHit, Stage};
 use holdpoint::store::memory::MemoryStore;
@@ -151,13 +151,8 @@ impl Rig {
     }
 
     async fn issue(&self, person: &str, scopes: &[Scope]) -> String {
-        let draft = TokenDraft {
-            person: PersonName(person.into()),
-            scopes: scopes.to_vec(),
-            issued_by: PersonName("root".into()),
-            expires_at: None,
-        };
-        let (token, text) = issue::token(draft, self.clock.now());
+        let (person, issuer) = (PersonName(person.into()), PersonName("root".into()));
+        let (token, text) = Token::issue(person, scopes.to_vec(), issuer, None, self.clock.now());
         self.store.add_token(token).await.unwrap();
         text.expose().to_owned()
     }
@@ -207,14 +202,9 @@ impl Rig {
         if self.store.agent(&name).unwrap().is_some() {
             return;
         }
-        let draft = AgentDraft {
-            name,
-            owner: PersonName("mia".into()),
-            issued_by: PersonName("ivan".into()),
-            groups: vec![],
-            databases: vec![],
-        };
-        let (agent, _) = issue::agent(draft, self.clock.now());
+        let (owner, issued_by) = ("mia".to_owned(), "ivan".to_owned());
+        let new = NewAgent { name: name.0, owner, issued_by, ..NewAgent::default() };
+        let (agent, _) = new_agent(new, self.clock.now());
         self.store.add_agent(agent).await.unwrap();
     }
 
@@ -346,7 +336,11 @@ fn state(
 }
 
 fn request(agent: &str, needed: u16) -> ApprovalRequest {
-    let claims = Claims { end_user: Some("uma".into()), reason: Some("weekly report".into()), ..Claims::default() };
+    let claims = Claims {
+        end_user: Some("uma".into()),
+        reason: Some("weekly\u{1b}[2J \u{202e}report".into()),
+        ..Claims::default()
+    };
     ApprovalRequest {
         digest: format!("{agent:0<64}"),
         requester: Requester {

@@ -15,8 +15,8 @@ use crate::clock::Timestamp;
 use crate::gate::desk::DeskError;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
-use crate::identity::issue;
 use crate::identity::token::Scope;
+use crate::identity::{credential, issue};
 
 /// An agent as shown: without its verifiers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -109,14 +109,14 @@ pub async fn create(
     if find(&state, &new.name)?.is_some() {
         return Err(Problem::new(Kind::Conflict, format!("there is an agent {} already", new.name)));
     }
-    let draft = issue::AgentDraft {
-        name: AgentName(new.name),
-        owner: PersonName(new.owner),
-        issued_by: caller.name().clone(),
+    let new = credential::NewAgent {
+        name: new.name,
+        owner: new.owner,
+        issued_by: caller.name().to_string(),
         groups: new.groups,
         databases: new.databases,
     };
-    let (agent, secret) = issue::agent(draft, state.clock.now());
+    let (agent, secret) = credential::new_agent(new, state.clock.now());
     state.record(changed(&caller, format!("agent {} added, owner {}", agent.name, agent.owner))).await?;
     state.agents.add_agent(agent.clone()).await.map_err(store_down)?;
     let body = IssuedAgent { agent: agent.into(), secret: secret.expose().to_owned() };

@@ -13,7 +13,6 @@ use crate::api::state::ApiState;
 use crate::audit::event::Event;
 use crate::clock::Timestamp;
 use crate::identity::ids::PersonName;
-use crate::identity::issue;
 use crate::identity::token::{Scope, Token};
 
 /// A token as shown: without its hash.
@@ -109,13 +108,8 @@ pub async fn create(
         return Err(Problem::bad_request(format!("person: `people:` in the configuration has no {:?}", person.0)));
     }
     let now = state.clock.now();
-    let draft = issue::TokenDraft {
-        person,
-        scopes: scopes(&new.scopes)?,
-        issued_by: caller.name().clone(),
-        expires_at: expiry(new.expires_in.as_deref(), now)?,
-    };
-    let (token, text) = issue::token(draft, now);
+    let (scopes, expires_at) = (scopes(&new.scopes)?, expiry(new.expires_in.as_deref(), now)?);
+    let (token, text) = Token::issue(person, scopes, caller.name().clone(), expires_at, now);
     state.record(changed(&caller, format!("token {} added for {}", token.id, token.person))).await?;
     state.tokens.add_token(token.clone()).await.map_err(store_down)?;
     let body = IssuedToken { token: token.into(), text: text.expose().to_owned() };
@@ -152,7 +146,8 @@ pub async fn act(
         return Err(Problem::new(Kind::NotFound, "say what to do: `:revoke` after the id"));
     };
     let _one_at_a_time = state.identity_writes.lock().await;
-    let mut token = state.token(id).await?.ok_or_else(|| Problem::not_found(format!("token {id:?}")))?;
+    let mut token =
+        state.tokens.token(id).map_err(store_down)?.ok_or_else(|| Problem::not_found(format!("token {id:?}")))?;
     if !token.revoked {
         token.revoked = true;
         state.record(changed(&caller, format!("token {id} of {} revoked", token.person))).await?;
