@@ -14,6 +14,7 @@ use crate::policy::ruling::Effect;
 use crate::session::judge::{Bench, Judged, changes_reading, judge};
 use crate::session::keeper::CatalogError;
 use crate::session::postgres::{End, Prepared, Session};
+use crate::statement::scope::ask;
 use crate::statement::footprint::{Facet, SessionEffect, TransactionVerb};
 
 const DDL_BEFORE: &str = "DDL ran in the open transaction; commit first, then names can be trusted again";
@@ -93,8 +94,8 @@ impl Session {
             // that has begun, a question of ours would end it.
             if self.status != b'E'
                 && !self.extended.executed
-                && let Ok(rows) = self.ask(crate::catalog::load::SCOPE_QUERY).await?
-                && let Some(scope) = rows.first().and_then(|row| crate::catalog::load::scope(row))
+                && let Ok(rows) = self.ask(ask::QUERY).await?
+                && let Some(scope) = rows.first().and_then(|row| ask::answer(row))
             {
                 if *self.reading.scope != scope {
                     self.reading.scope = Arc::new(scope);

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::catalog::Catalog;
-use crate::catalog::load::{Answers, QUERIES, build};
+use crate::catalog::load::{self, Answers};
 use crate::pg::{compose, diagnostics, frame};
 use crate::session::shared::Database;
 use crate::session::stream::UpstreamStream;
@@ -29,14 +29,16 @@ async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
     let connected = upstream::connect(database, &[], "holdpoint catalog").await.map_err(|error| error.to_string())?;
     let mut stream = connected.stream;
     let mut buffer = connected.leftovers;
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL statement_timeout = '20s'";
-    query(&mut stream, &mut buffer, begin).await?;
-    let mut answers = Answers::new();
-    for (question, sql) in QUERIES {
-        answers.insert(question, query(&mut stream, &mut buffer, sql).await?);
+    let reported = connected.parameters.iter().find(|(name, _)| name == "server_version");
+    let version = reported.and_then(|(_, value)| load::server_version(value)).ok_or("the server does not say its version")?;
+    query(&mut stream, &mut buffer, load::BEGIN).await?;
+    let mut answers = Answers::default();
+    for (name, sql) in load::queries(version) {
+        answers.add(name, query(&mut stream, &mut buffer, &sql).await?);
     }
+    query(&mut stream, &mut buffer, load::END).await?;
     let _closed = stream.write_all(&compose::TERMINATE).await;
-    build(&database.name, answers).map_err(|error| error.to_string())
+    load::build(&database.name, &answers).map_err(|error| error.to_string())
 }
 
 /// Runs one text over the simple protocol. The last result's rows.

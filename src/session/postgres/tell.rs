@@ -86,7 +86,7 @@ impl Session {
             statement: told.id,
             agent: self.agent.name.clone(),
             database: self.database.clone(),
-            fingerprint: one.normalised().fingerprint_hex(),
+            fingerprint: format!("{:016x}", one.normalised().fingerprint),
             text: clipped(&one.normalised().text),
             actions: one.ruling.actions.clone(),
             relations: one.statement.footprint.relations.iter().map(|used| used.name.to_string()).collect(),
