@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod approvals;
+pub mod audit;
 pub mod check;
 pub mod client;
 pub mod exit;
@@ -50,15 +51,27 @@ pub struct Global {
     /// PEM file with a CA to trust for the API's certificate, beside the system's.
     #[arg(long, global = true, env = "HOLDPOINT_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// How to print data.
-    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    /// How to print data; given with the commands that print some, see [`Printing`].
+    #[arg(skip)]
     pub output: Output,
 }
 
+/// A command that prints data, and how.
+#[derive(Debug, Args)]
+pub struct Printing<C: Subcommand> {
+    /// How to print data.
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub output: Output,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: C,
+}
+
 /// How to print data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
+    #[default]
     Table,
     /// One JSON document.
     Json,
@@ -74,14 +87,13 @@ pub enum Command {
     /// Read configuration and rules, print what is in force, try every upstream.
     Check,
     /// Make, list and switch off agents.
-    #[command(subcommand)]
-    Agents(agents::AgentsCommand),
+    Agents(Printing<agents::AgentsCommand>),
     /// Make, list and revoke API tokens.
-    #[command(subcommand)]
-    Tokens(tokens::TokensCommand),
+    Tokens(Printing<tokens::TokensCommand>),
     /// Look at what waits, and decide.
-    #[command(subcommand)]
-    Approvals(approvals::ApprovalsCommand),
+    Approvals(Printing<approvals::ApprovalsCommand>),
+    /// Read, check and export the audit log; no running Holdpoint needed.
+    Audit(audit::AuditArgs),
     /// Check, test and explain rules; no running Holdpoint needed.
     Rules(rules::RulesArgs),
     /// Print a JSON Schema for editors.
@@ -100,9 +112,10 @@ pub async fn run(cli: Cli) -> Exit {
     let done = match cli.command {
         Command::Serve => serve(global).await,
         Command::Check => check::run(global).await,
-        Command::Agents(command) => agents::run(global, command).await,
-        Command::Tokens(command) => tokens::run(global, command).await,
-        Command::Approvals(command) => approvals::run(global, command).await,
+        Command::Agents(printing) => agents::run(&printed(global, printing.output), printing.command).await,
+        Command::Tokens(printing) => tokens::run(&printed(global, printing.output), printing.command).await,
+        Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
+        Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { ready } => client::healthcheck(global, ready).await,
@@ -111,6 +124,18 @@ pub async fn run(cli: Cli) -> Exit {
         print::talk(&failure.to_string());
         failure.exit()
     })
+}
+
+fn printed(global: &Global, output: Output) -> Global {
+    Global { output, ..global.clone() }
+}
+
+/// An export is checked anywhere; only the rest needs the store, and so the configuration.
+fn look_at_audit(global: &Global, args: &audit::AuditArgs) -> Result<Exit, Failure> {
+    let config = if global.config.exists() { Some(offline::config(global)?) } else { None };
+    let store = config.as_ref().map(|config| config.store.as_path());
+    let done = audit::run(args, store, &mut std::io::stdout().lock());
+    done.map(|()| Exit::Ok).map_err(|error| Failure::Finding(format!("{error:#}")))
 }
 
 async fn serve(global: &Global) -> Result<Exit, Failure> {
@@ -129,5 +154,25 @@ fn look_at_rules(args: &rules::RulesArgs) -> Result<Exit, Failure> {
         rules::OK => Ok(Exit::Ok),
         rules::FOUND => Ok(Exit::Finding),
         _ => Ok(Exit::Usage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn output_may_stand_before_and_behind_the_subcommand() {
+        for line in ["holdpoint approvals -o json list", "holdpoint approvals list -o json"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(matches!(cli.command, Command::Approvals(Printing { output: Output::Json, .. })), "{line}");
+        }
     }
 }

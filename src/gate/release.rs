@@ -1,5 +1,11 @@
 //! Permission to send one statement, once. Only `gate` makes it; sending consumes it.
 //!
+//! ```
+//! fn what(release: &holdpoint::gate::release::Release) -> &str {
+//!     release.digest()
+//! }
+//! ```
+//!
 //! ```compile_fail
 //! use holdpoint::gate::release::Release;
 //! let forged = Release { approval: None, digest: String::new() };

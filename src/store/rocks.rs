@@ -27,6 +27,9 @@ const VALUE_VERSION: u64 = 1;
 const WRITE_BUFFERS_BYTES: usize = 64 << 20;
 const WAL_BYTES_MAX: u64 = 256 << 20;
 
+/// Key and value.
+type Row = (Box<[u8]>, Box<[u8]>);
+
 /// The store.
 pub struct RocksStore {
     inner: Arc<Inner>,
@@ -143,12 +146,12 @@ impl Inner {
         column: Column,
         key: &'a [u8],
         direction: Direction,
-    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StoreError>> + 'a, StoreError> {
+    ) -> Result<impl Iterator<Item = Result<Row, StoreError>> + 'a, StoreError> {
         let rows = self.db.iterator_cf(self.column(column)?, IteratorMode::From(key, direction));
         Ok(rows.map(|row| row.map_err(failed)))
     }
 
-    fn last_row(&self, column: Column) -> Result<Option<(Box<[u8]>, Box<[u8]>)>, StoreError> {
+    fn last_row(&self, column: Column) -> Result<Option<Row>, StoreError> {
         self.db.iterator_cf(self.column(column)?, IteratorMode::End).next().transpose().map_err(failed)
     }
 

@@ -8,7 +8,7 @@ use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cur
 use crate::identity::ids::ApprovalId;
 use crate::identity::store::StoreError;
 use crate::store::rocks::columns::{APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN};
-use crate::store::rocks::{Inner, RocksStore, failed};
+use crate::store::rocks::{Inner, RocksStore, Row, failed};
 
 /// Approvals that one page of a listing looks at, at most.
 const SCAN_MAX: usize = 10_000;
@@ -94,6 +94,6 @@ impl ApprovalStore for RocksStore {
     }
 }
 
-fn is_at(row: &Result<(Box<[u8]>, Box<[u8]>), StoreError>, place: Option<&[u8]>) -> bool {
+fn is_at(row: &Result<Row, StoreError>, place: Option<&[u8]>) -> bool {
     place.is_some_and(|place| row.as_ref().is_ok_and(|(key, _)| **key == *place))
 }

@@ -6,6 +6,14 @@ use crate::gate::sample;
 use crate::identity::store::AgentStore;
 use crate::store::contract::Scratch;
 
+fn put_raw(store: &RocksStore, column: Column, key: &str, value: &str) {
+    let put = |batch: &mut WriteBatch, inner: &Inner| {
+        batch.put_cf(inner.column(column)?, key, value);
+        Ok(())
+    };
+    store.inner.write_sync(put).unwrap();
+}
+
 #[tokio::test]
 async fn everything_is_there_again_after_closing() {
     let scratch = Scratch::new();
@@ -38,7 +46,7 @@ fn a_second_writer_is_refused() {
 fn a_newer_layout_is_refused() {
     let scratch = Scratch::new();
     let store = RocksStore::open(scratch.path()).unwrap();
-    store.inner.write_sync(|batch, inner| Ok(batch.put_cf(inner.column(META)?, SCHEMA_KEY, "2"))).unwrap();
+    put_raw(&store, META, SCHEMA_KEY, "2");
     drop(store);
     assert!(matches!(RocksStore::open(scratch.path()), Err(StoreError::Unreadable(_))));
 }
@@ -59,11 +67,7 @@ fn an_unknown_column_family_is_refused() {
 fn a_value_of_a_newer_version_is_not_guessed_at() {
     let scratch = Scratch::new();
     let store = RocksStore::open(scratch.path()).unwrap();
-    let agents = columns::AGENTS;
-    store
-        .inner
-        .write_sync(|batch, inner| Ok(batch.put_cf(inner.column(agents)?, "bot", r#"{"v":2,"value":{}}"#)))
-        .unwrap();
+    put_raw(&store, columns::AGENTS, "bot", r#"{"v":2,"value":{}}"#);
     let read = store.agent(&crate::identity::ids::AgentName("bot".into()));
     assert!(matches!(read, Err(StoreError::Unreadable(_))));
 }
