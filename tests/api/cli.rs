@@ -224,6 +224,16 @@ async fn first_token_and_agent_are_made_on_the_store_itself() {
     let id = tokens.json()[0]["id"].as_str().unwrap().to_owned();
     assert!(token.out.contains(&id) && !tokens.out.contains("sha256"));
     assert_eq!(home.run(&["tokens", "revoke", &id]).await.code, 0);
+    let export = home.0.join("audit.jsonl").display().to_string();
+    assert_eq!(home.run(&["audit", "export", "--output", &export]).await.code, 0);
+    let key = home.run(&["audit", "key"]).await;
+    let verify = home.run(&["audit", "verify", &export, "--key", key.out.trim()]).await;
+    assert_eq!(verify.code, 0, "{} {}", verify.out, verify.err);
+    let text = std::fs::read_to_string(&export).unwrap();
+    assert!(text.contains("agent bot added, owner mia") && text.contains("\"by\":\"olga\""), "{text}");
+    std::fs::write(&export, text.replace("owner mia", "owner eve")).unwrap();
+    let forged = home.run(&["audit", "verify", &export, "--key", key.out.trim()]).await;
+    assert_eq!(forged.code, 1, "{} {}", forged.out, forged.err);
     assert_eq!(home.run(&["tokens", "list", "-o", "json"]).await.json()[0]["revoked"], true);
 }
 
