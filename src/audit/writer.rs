@@ -113,11 +113,16 @@ impl Writer {
             waiting.extend(item.durable.map(|tell| (from..events.len(), tell)));
         }
         let result = self.write_events(&events, kept).await;
-        self.pulse.healthy.store(result.is_ok(), Ordering::Release);
+        let was_healthy = self.pulse.healthy.swap(result.is_ok(), Ordering::AcqRel);
         if let Err(error) = &result {
-            tracing::error!(%error, "the audit log cannot be written");
+            if was_healthy {
+                tracing::error!(%error, "the audit log cannot be written; nothing that is gated runs until it can");
+            }
             events.truncate(kept);
             self.keep(events);
+        }
+        if result.is_ok() && !was_healthy {
+            tracing::info!("the audit log can be written again");
         }
         for (range, tell) in waiting {
             let answer = match &result {

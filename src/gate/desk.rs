@@ -194,8 +194,18 @@ impl Desk {
     /// # Errors
     /// [`DeskError::Not`] if it is not pending any more.
     pub async fn withdraw(&self, id: &ApprovalId, why: &str) -> Result<(), DeskError> {
-        let (id, why) = (id.clone(), why.to_owned());
-        self.ask(|reply| Command::Withdraw { id, why, reply }).await.unwrap_or_else(stopped)
+        let (id, number, why) = (id.clone(), None, why.to_owned());
+        self.ask(|reply| Command::Withdraw { id, number, why, reply }).await.unwrap_or_else(stopped)
+    }
+
+    /// Takes a pending request back for the client that waits with this ticket. If another client took over meanwhile, the
+    /// request is that one's, and nothing happens.
+    ///
+    /// # Errors
+    /// As [`Desk::withdraw`].
+    pub async fn cancel(&self, ticket: &Ticket, why: &str) -> Result<(), DeskError> {
+        let (id, number, why) = (ticket.id().clone(), Some(ticket.number), why.to_owned());
+        self.ask(|reply| Command::Withdraw { id, number, why, reply }).await.unwrap_or_else(stopped)
     }
 
     /// Takes a person's decision; gives the approval after it. The same verdict by the same person again changes nothing and

@@ -118,8 +118,7 @@ impl Approval {
             return Err(DecisionError::Expired);
         }
         if self.state != State::Pending {
-            let by = self.reviews.last().map(|review| review.person.clone());
-            return Err(DecisionError::AlreadyDecided { state: self.state, by });
+            return Err(self.already_decided());
         }
         if chain.holds(&decision.person.name) {
             return Err(DecisionError::SelfApproval);
@@ -213,7 +212,20 @@ impl Approval {
         self.decided_at = Some(now);
     }
 
-    /// The last review, if it was this verdict.
+    /// What a decision that comes too late is told: where it stands, and who brought it there if a person's decision did.
+    pub fn already_decided(&self) -> DecisionError {
+        let verdict = match self.state {
+            State::Denied => Some(Verdict::Deny),
+            State::Approved | State::Executing | State::Executed | State::Failed | State::Unknown => {
+                Some(Verdict::Approve)
+            }
+            _ => None,
+        };
+        let by = verdict.and_then(|verdict| self.last_review(verdict)).map(|review| review.person.clone());
+        DecisionError::AlreadyDecided { state: self.state, by }
+    }
+
+    /// The last review with this verdict.
     pub fn last_review(&self, verdict: Verdict) -> Option<&Review> {
         self.reviews.iter().rev().find(|review| review.verdict == verdict)
     }

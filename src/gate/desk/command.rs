@@ -18,7 +18,7 @@ pub(super) enum Command {
     Open { request: Box<Request>, times: Times, reply: Answer<Ticket, Refusal> },
     Spend { id: ApprovalId, number: u64, session: SessionId, check: SpendCheck, reply: Answer<Release, Refusal> },
     Finish { id: ApprovalId, end: End, reply: Answer<(), DeskError> },
-    Withdraw { id: ApprovalId, why: String, reply: Answer<(), DeskError> },
+    Withdraw { id: ApprovalId, number: Option<u64>, why: String, reply: Answer<(), DeskError> },
     Decide { id: ApprovalId, decision: Box<Decision>, reply: Answer<Approval, DecisionError> },
     Revoke { id: ApprovalId, person: Person, reason: Option<String>, reply: Answer<Approval, DecisionError> },
     Kill { agent: AgentName, on: bool, by: Person, reply: Answer<(), DeskError> },

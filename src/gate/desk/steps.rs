@@ -32,7 +32,10 @@ impl Desk {
                 let now = self.parts.clock.now();
                 self.stage_end(&id, |approval| approval.finish(&end, now), None, reply, batch);
             }
-            Command::Withdraw { id, why, reply } => {
+            Command::Withdraw { id, number: Some(number), reply, .. } if !self.board.is_current(&id, number) => {
+                drop(reply.send(Ok(())));
+            }
+            Command::Withdraw { id, why, reply, .. } => {
                 let now = self.parts.clock.now();
                 let why = Some(one_line(&why, 200));
                 self.stage_end(&id, |approval| approval.withdraw(now), why, reply, batch);
@@ -214,8 +217,7 @@ impl Desk {
         if !chain.holds(&person.name) && !quorum::is_approver(&approval.request.stages, &person.groups) {
             return Err(DecisionError::NotAnApprover);
         }
-        let by = approval.reviews.last().map(|review| review.person.clone());
-        let next = approval.revoke().map_err(|_| DecisionError::AlreadyDecided { state: approval.state, by })?;
+        let next = approval.revoke().map_err(|_| approval.already_decided())?;
         let said = reason.map(|reason| one_line(&reason, 200));
         let why = format!("revoked by {}{}", person.name, said.map(|said| format!(": {said}")).unwrap_or_default());
         let event = state_event(id, next.state, Some(why));

@@ -95,6 +95,8 @@ fn decisions_are_refused_as_the_table_says() {
     let outsider = Person { name: PersonName("eve".into()), groups: vec!["sales".into()] };
     let denied = decide(&approval, &says("dora", Verdict::Deny), at(1)).unwrap();
     let by = Some(PersonName("dora".into()));
+    let half = decide(&pending(2), &says("dora", Verdict::Approve), at(1)).unwrap();
+    let withdrawn = half.withdraw(at(1)).unwrap();
     let cases = [
         (&approval, Decision { person: outsider, ..yes() }, DecisionError::NotAnApprover),
         (&approval, says("olga", Verdict::Approve), DecisionError::SelfApproval),
@@ -103,6 +105,7 @@ fn decisions_are_refused_as_the_table_says() {
         (&approval, Decision { digest: Some("d2".into()), ..yes() }, DecisionError::DigestMismatch),
         (&approval, Decision { if_version: Some(7), ..yes() }, DecisionError::StaleVersion { current: 1 }),
         (&denied, yes(), DecisionError::AlreadyDecided { state: State::Denied, by }),
+        (&withdrawn, yes(), DecisionError::AlreadyDecided { state: State::Withdrawn, by: None }),
     ];
     for (approval, decision, expected) in cases {
         assert_eq!(decide(approval, &decision, at(1)), Err(expected), "{decision:?}");
