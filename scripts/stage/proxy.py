@@ -69,9 +69,9 @@ class Holdpoint:
 
     def run(self, *arguments, token=None, check=True, timeout=60):
         """Runs one `holdpoint` command and returns the finished process."""
-        environment = {**os.environ, "HOLDPOINT_URL": self.url}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDPOINT_")}
         if token is not None:
-            environment["HOLDPOINT_TOKEN"] = token
+            environment |= {"HOLDPOINT_URL": self.url, "HOLDPOINT_TOKEN": token}
         command = [self.program, "--config", self.config, *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
         if check and done.returncode != 0:

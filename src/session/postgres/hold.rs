@@ -148,7 +148,7 @@ impl Session {
                 }
                 () = self.cancel.handle().requested() => {
                     // It may have been decided at this very moment; then the approval stays and is not used.
-                    let _decided = self.services.desk.withdraw(&id, "cancelled by the client").await;
+                    let _decided = self.services.desk.cancel(ticket, "cancelled by the client").await;
                     return Ok(Some(Refusal::cancelled(&id)));
                 }
                 () = self.services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
