@@ -150,6 +150,11 @@ fn attacks_are_guarded() {
 }
 
 #[test]
+fn random_queries_are_followed_as_the_server_does() {
+    assert!(check(include_str!("../../tests/statements/random.txt")) > 100);
+}
+
+#[test]
 fn row_bounds_come_from_text_and_keys() {
     assert!(check(include_str!("../../tests/statements/bounds.txt")) > 20);
 }
