@@ -37,7 +37,7 @@ use crate::masking::plan::Plan;
 use crate::pg::{compose, frame};
 use crate::pg::ledger::{Description, Ledger, Owed};
 use crate::session::cancel;
-use crate::session::judge::Judged;
+use crate::session::judge::{Judged, Shelf, World};
 use crate::session::keeper::Keeper;
 use crate::session::link::{Interest, Link, MARK, Turn};
 use crate::session::login::{Established, Places};
@@ -155,6 +155,8 @@ struct Reading {
     ddl_in_transaction: bool,
     /// DDL was committed: read the catalog before anything is judged.
     catalog_stale: bool,
+    /// Where judgements for the present world and scope are kept.
+    shelf: Option<(Arc<World>, Arc<Scope>, Arc<Shelf>)>,
     /// SQL-level prepared statements and cursors, with what they touch.
     known: Known,
 }
@@ -225,6 +227,7 @@ impl Session {
                 touched: false,
                 ddl_in_transaction: false,
                 catalog_stale: false,
+                shelf: None,
                 known: Known::default(),
             },
             said: Said::default(),
