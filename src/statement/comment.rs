@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_trailing_block_is_set_aside_and_decoded() {
-        let table: &[(&str, &str, &[(&str, &str)])] = &[
+        type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+        let table: &[Row] = &[
             (
                 "SELECT 1 /*reason='refund%20check',traceparent='00-ab-cd-01'*/",
                 "SELECT 1",
