@@ -153,7 +153,12 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
             blind = Some("an earlier statement of the same batch changes how names are read; send it on its own");
         }
         let evidence = evidence.get(index).copied().unwrap_or_default();
-        let subject = Subject { agent: &bench.agent.name, groups: &bench.agent.groups, database: bench.database, has_reason: true };
+        let subject = Subject {
+            agent: &bench.agent.name,
+            groups: &bench.agent.groups,
+            database: bench.database,
+            has_reason: true,
+        };
         let ruling =
             bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), evidence);
         let wants_estimate = evidence == Evidence::default()
@@ -171,9 +176,10 @@ impl Bench<'_> {
 
 fn is_transaction_end(footprint: &Footprint) -> bool {
     use crate::statement::footprint::{SessionEffect, TransactionVerb};
-    footprint.session.iter().any(|effect| {
-        matches!(effect, SessionEffect::Transaction(TransactionVerb::Commit | TransactionVerb::Rollback))
-    })
+    footprint
+        .session
+        .iter()
+        .any(|effect| matches!(effect, SessionEffect::Transaction(TransactionVerb::Commit | TransactionVerb::Rollback)))
 }
 
 /// After this statement, names may mean something else.
@@ -181,9 +187,10 @@ pub fn changes_reading(footprint: &Footprint) -> bool {
     use crate::statement::footprint::{Facet, SessionEffect};
     footprint.session.iter().any(|effect| matches!(effect, SessionEffect::ChangesReading { .. }))
         || !footprint.opaque.is_empty()
-        || footprint.facets.iter().any(|facet| {
-            matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server)
-        })
+        || footprint
+            .facets
+            .iter()
+            .any(|facet| matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server))
 }
 
 fn make_opaque(statement: &mut Statement, why: &'static str) {

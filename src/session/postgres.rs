@@ -34,8 +34,8 @@ use crate::identity::ids::{ApprovalId, SessionId, StatementId};
 use crate::masking::column::Format;
 use crate::masking::copy::CopyMasker;
 use crate::masking::plan::Plan;
-use crate::pg::{compose, frame};
 use crate::pg::ledger::{Description, Ledger, Owed};
+use crate::pg::{compose, frame};
 use crate::session::cancel;
 use crate::session::judge::{Judged, Shelf, World};
 use crate::session::keeper::Keeper;
@@ -382,7 +382,9 @@ impl Session {
             // Left over from a COPY that failed: the server ignores them outside COPY, so do we.
             b'd' | b'c' | b'f' => Ok(()),
             b'F' => self.refuse_function_call(),
-            other => Err(End::ClientFault(format!("message type `{}` is not known", char::from(other).escape_default()))),
+            other => {
+                Err(End::ClientFault(format!("message type `{}` is not known", char::from(other).escape_default())))
+            }
         }
     }
 

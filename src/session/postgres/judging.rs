@@ -5,17 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::gate::digest::{DigestInput, digest};
+use crate::gate::refusal::Refusal;
 use crate::gate::verdict::{Verdict, admit};
 use crate::identity::ids::StatementId;
 use crate::pg::compose;
-use crate::gate::refusal::Refusal;
 use crate::policy::judge::Evidence;
 use crate::policy::ruling::Effect;
 use crate::session::judge::{Bench, Judged, Shelf, World, changes_reading, judge};
 use crate::session::keeper::{CatalogError, SHELF_BYTES};
 use crate::session::postgres::{End, Prepared, Session};
-use crate::statement::scope::ask;
 use crate::statement::footprint::{Facet, RowBound, SessionEffect, TransactionVerb};
+use crate::statement::scope::ask;
 
 const DDL_BEFORE: &str = "DDL ran in the open transaction; commit first, then names can be trusted again";
 const NO_SCOPE: &str = "the session's settings could not be asked";
@@ -84,7 +84,9 @@ impl Session {
     /// The shelf of judgements for this agent, scope and world.
     fn shelf(&mut self, world: &Arc<World>) -> Arc<Shelf> {
         match &self.reading.shelf {
-            Some((of, scope, shelf)) if Arc::ptr_eq(of, world) && Arc::ptr_eq(scope, &self.reading.scope) => shelf.clone(),
+            Some((of, scope, shelf)) if Arc::ptr_eq(of, world) && Arc::ptr_eq(scope, &self.reading.scope) => {
+                shelf.clone()
+            }
             _ => {
                 let shelf = self.keeper.cache.shelf(world, &self.agent.name, &self.reading.scope);
                 self.reading.shelf = Some((world.clone(), self.reading.scope.clone(), shelf.clone()));
@@ -169,7 +171,11 @@ impl Session {
     }
 
     /// Judges a Bind. `None`: the planner refused the statement and the client has its error.
-    pub(super) async fn judged_for_bind(&mut self, prepared: &Prepared, bind: &Bytes) -> Result<Option<Arc<Judged>>, End> {
+    pub(super) async fn judged_for_bind(
+        &mut self,
+        prepared: &Prepared,
+        bind: &Bytes,
+    ) -> Result<Option<Arc<Judged>>, End> {
         let judged = self.judge_reading(&prepared.text).await?;
         let Some(one) = judged.statements.first().filter(|one| one.wants_estimate && self.status != b'E') else {
             return Ok(Some(judged));
@@ -218,7 +224,8 @@ impl Session {
     pub(super) fn digest(&self, judged: &Judged, parameters: &[(u32, Option<Bytes>, i16)]) -> String {
         let scope = &self.reading.scope;
         let (statement, _comment) = crate::statement::comment::split_sqlcommenter(&judged.text);
-        let parameters: Vec<_> = parameters.iter().map(|(oid, value, format)| (*oid, value.as_deref(), *format)).collect();
+        let parameters: Vec<_> =
+            parameters.iter().map(|(oid, value, format)| (*oid, value.as_deref(), *format)).collect();
         digest(&DigestInput {
             statement_bytes: statement.as_bytes(),
             parameters: &parameters,
@@ -278,7 +285,9 @@ impl Session {
                 self.reading.known.cursors.remove(name);
             }
             SessionEffect::CloseCursor { name: None } => self.reading.known.cursors.clear(),
-            SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.reading.touched => self.reading.stale = true,
+            SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.reading.touched => {
+                self.reading.stale = true
+            }
             SessionEffect::ChangesReading { setting } if &**setting == "discard" => {
                 self.reading.known.prepared.clear();
                 self.reading.known.cursors.clear();
