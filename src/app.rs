@@ -143,7 +143,8 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let refusals = Arc::new(Refusals(audit.clone()));
     let master = fresh_or_stored(&store, KeyName::Masking).await?;
     // Answers to names that do not exist are keyed, and the same after a restart.
-    let probe_key: [u8; 32] = Sha256::new().chain_update(b"holdpoint login probe\n").chain_update(*master).finalize().into();
+    let probe_key: [u8; 32] =
+        Sha256::new().chain_update(b"holdpoint login probe\n").chain_update(*master).finalize().into();
     let shared = Shared::new(config.clone(), Arc::new(Directory(store.clone())), refusals, probe_key)?;
     let keepers: BTreeMap<String, Arc<Keeper>> = config
         .databases

@@ -71,9 +71,8 @@ pub fn load(config: &Config) -> Result<RuleSet, String> {
     if files.is_empty() {
         return Err(format!("{}: no *.yaml file; leave `rules` out to use the shipped baseline", directory.display()));
     }
-    let loaded = RuleSet::load_dir(&files).map_err(|errors| {
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    })?;
+    let loaded = RuleSet::load_dir(&files)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     Ok(loaded.with_times(times))
 }
 

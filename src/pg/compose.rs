@@ -175,9 +175,7 @@ pub fn row_texts(message: &[u8]) -> Result<Vec<Option<String>>, WireError> {
     let mut cells = Vec::with_capacity(count.min(64));
     for _ in 0..count {
         let cell = match reader.value()? {
-            Some(bytes) => {
-                Some(String::from_utf8(bytes.to_vec()).map_err(|_| WireError::NotUtf8 { what: "DataRow" })?)
-            }
+            Some(bytes) => Some(String::from_utf8(bytes.to_vec()).map_err(|_| WireError::NotUtf8 { what: "DataRow" })?),
             None => None,
         };
         cells.push(cell);
@@ -201,6 +199,9 @@ mod tests {
         let bind = Bind::decode(body).expect("a legal Bind");
         let again = redirected(&bind, b"mine");
         let read = Bind::decode(&again[5..]).expect("what was written is legal");
-        assert_eq!((read.portal, read.statement, read.values), (&b"mine"[..], &b"mine"[..], vec![None, Some(&b"x"[..])]));
+        assert_eq!(
+            (read.portal, read.statement, read.values),
+            (&b"mine"[..], &b"mine"[..], vec![None, Some(&b"x"[..])])
+        );
     }
 }

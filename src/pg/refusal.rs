@@ -7,7 +7,8 @@ use crate::gate::refusal::{Refusal, RefusalKind};
 use crate::pg::messages::report::{Report, Severity};
 
 /// What a client is told when it sends a FunctionCall message.
-pub const FUNCTION_CALL: &str = "the fast-path function call protocol is not supported here: send SELECT function(...) instead";
+pub const FUNCTION_CALL: &str =
+    "the fast-path function call protocol is not supported here: send SELECT function(...) instead";
 
 /// What a client is told when it sends a masked value back.
 pub const TOKEN_WRITTEN_BACK: &str = "the statement carries a mask token such as [masked:...]: masked values are not data, \

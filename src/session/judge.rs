@@ -1,9 +1,11 @@
 //! One text, judged: read, footprint, ruling, for every statement in it. The same for both protocols.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::catalog::Catalog;
 use crate::identity::agent::Agent;
@@ -12,6 +14,7 @@ use crate::policy::class::ClassMap;
 use crate::policy::judge::{Evidence, Subject};
 use crate::policy::rules::RuleSet;
 use crate::policy::ruling::{ApprovalPolicy, Effect, Ruling};
+use crate::statement::fingerprint::key::{CacheKey, cache_key_into};
 use crate::statement::fingerprint::{Normalised, normalise};
 use crate::statement::footprint::{Footprint, Opaque};
 use crate::statement::read::{Known, Statement};
@@ -61,7 +64,7 @@ pub struct Judged {
     /// The exact text.
     pub text: Arc<str>,
     /// The world it was judged by.
-    pub world: World,
+    pub world: Arc<World>,
     /// One entry per statement; at least one.
     pub statements: Vec<Judgement>,
 }
@@ -87,6 +90,13 @@ impl Judged {
     /// The statement whose ruling is the strongest: its words are shown.
     pub fn strongest(&self) -> Option<&Judgement> {
         self.statements.iter().max_by_key(|one| one.ruling.effect)
+    }
+
+    /// Allowed, and would be with other literals in the places where a skeleton has none: bounds and names do not rest on
+    /// them, and where the planner was asked, a result has its ceiling. Rows changed have none, so they are asked each time.
+    fn holds_for_any_literal(&self) -> bool {
+        self.effect() == Effect::Allow
+            && self.statements.iter().all(|one| one.evidence.estimated_changed.is_none() && !one.wants_estimate)
     }
 
     /// Footprints of all statements.
@@ -116,7 +126,7 @@ impl Judged {
 /// Everything beside the text that a judgement depends on.
 pub struct Bench<'a> {
     /// Rules and catalog.
-    pub world: &'a World,
+    pub world: &'a Arc<World>,
     /// How the server reads and resolves.
     pub scope: &'a Arc<Scope>,
     /// Prepared statements and cursors of the session.
@@ -143,7 +153,12 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
             blind = Some("an earlier statement of the same batch changes how names are read; send it on its own");
         }
         let evidence = evidence.get(index).copied().unwrap_or_default();
-        let subject = Subject { agent: &bench.agent.name, groups: &bench.agent.groups, database: bench.database, has_reason: true };
+        let subject = Subject {
+            agent: &bench.agent.name,
+            groups: &bench.agent.groups,
+            database: bench.database,
+            has_reason: true,
+        };
         let ruling =
             bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), evidence);
         let wants_estimate = evidence == Evidence::default()
@@ -161,9 +176,10 @@ impl Bench<'_> {
 
 fn is_transaction_end(footprint: &Footprint) -> bool {
     use crate::statement::footprint::{SessionEffect, TransactionVerb};
-    footprint.session.iter().any(|effect| {
-        matches!(effect, SessionEffect::Transaction(TransactionVerb::Commit | TransactionVerb::Rollback))
-    })
+    footprint
+        .session
+        .iter()
+        .any(|effect| matches!(effect, SessionEffect::Transaction(TransactionVerb::Commit | TransactionVerb::Rollback)))
 }
 
 /// After this statement, names may mean something else.
@@ -171,9 +187,10 @@ pub fn changes_reading(footprint: &Footprint) -> bool {
     use crate::statement::footprint::{Facet, SessionEffect};
     footprint.session.iter().any(|effect| matches!(effect, SessionEffect::ChangesReading { .. }))
         || !footprint.opaque.is_empty()
-        || footprint.facets.iter().any(|facet| {
-            matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server)
-        })
+        || footprint
+            .facets
+            .iter()
+            .any(|facet| matches!(facet, Facet::Defines | Facet::Privilege | Facet::Routine | Facet::Server))
 }
 
 fn make_opaque(statement: &mut Statement, why: &'static str) {
@@ -185,58 +202,75 @@ fn make_opaque(statement: &mut Statement, why: &'static str) {
     statement.footprint = Arc::new(footprint);
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    agent: AgentName,
-    scope: Arc<Scope>,
-    text: Arc<str>,
-}
+/// Longest text that is kept whole.
+const TEXT_MAX: usize = 64 * 1024;
 
-/// Judgements of texts seen before, for one database. Bounded in bytes; emptied when the world changes.
-pub struct Cache {
-    inner: Mutex<CacheInner>,
-    bytes_max: usize,
-}
-
+/// Judgements of texts seen before, for one agent, one scope and one world. Compared by their bytes, never by a hash alone.
 #[derive(Default)]
-struct CacheInner {
-    entries: HashMap<Key, Arc<Judged>>,
-    bytes: usize,
-    world: Option<World>,
+pub struct Shelf {
+    /// By text without its harmless literals: only what is allowed whatever those literals are.
+    by_skeleton: RwLock<HashMap<Box<[u8]>, Arc<Judged>>>,
+    /// By whole text.
+    by_text: RwLock<HashMap<Arc<str>, Arc<Judged>>>,
+    bytes: AtomicUsize,
 }
 
-impl Cache {
-    /// An empty cache that holds texts up to `bytes_max` in all (each entry counts its text and a flat 4 KiB).
-    pub fn new(bytes_max: usize) -> Self {
-        Self { inner: Mutex::new(CacheInner::default()), bytes_max }
+thread_local! {
+    static SKELETON: RefCell<CacheKey> = RefCell::default();
+}
+
+impl Shelf {
+    /// The judgement of this text, if one was kept that holds for it.
+    pub fn get(&self, text: &str, scope: &Scope) -> Option<Arc<Judged>> {
+        let by_skeleton = SKELETON.with_borrow_mut(|key| {
+            let keyed = cache_key_into(text, scope.standard_conforming_strings, key);
+            keyed.then(|| self.by_skeleton.read().get(key.skeleton.as_slice()).cloned()).flatten()
+        });
+        by_skeleton.or_else(|| self.by_text.read().get(text).cloned())
     }
 
-    /// The judgement of this text in this world, if it was kept. Compared by the whole text, never by a hash alone.
-    pub fn get(&self, bench: &Bench<'_>, text: &str) -> Option<Arc<Judged>> {
-        let inner = self.inner.lock();
-        if !inner.world.as_ref().is_some_and(|world| world.same_as(bench.world)) {
-            return None;
-        }
-        inner.entries.get(&key(bench, text)).cloned()
-    }
-
-    /// Keeps a judgement. Texts that depend on the session's prepared statements or cursors are not kept.
-    pub fn put(&self, bench: &Bench<'_>, judged: &Arc<Judged>) {
-        if bench.blind.is_some() || judged.statements.iter().any(|one| one.statement.depends_on_session) {
+    /// Keeps a judgement, unless it depends on the session's prepared statements or cursors. `budget` bounds the bytes of
+    /// one shelf (each entry counts its text twice and a flat 4 KiB); a full shelf is emptied.
+    pub fn put(&self, judged: &Arc<Judged>, scope: &Scope, budget: usize) {
+        let depends = judged.statements.iter().any(|one| one.statement.depends_on_session);
+        if depends || judged.text.len() > TEXT_MAX {
             return;
         }
         let cost = judged.text.len() * 2 + 4096;
-        let mut inner = self.inner.lock();
-        if !inner.world.as_ref().is_some_and(|world| world.same_as(bench.world)) || inner.bytes + cost > self.bytes_max {
-            inner.entries.clear();
-            inner.bytes = 0;
-            inner.world = Some(bench.world.clone());
+        if self.bytes.fetch_add(cost, Ordering::Relaxed) + cost > budget {
+            self.by_skeleton.write().clear();
+            self.by_text.write().clear();
+            self.bytes.store(cost, Ordering::Relaxed);
         }
-        inner.bytes += cost;
-        inner.entries.insert(key(bench, &judged.text), judged.clone());
+        if judged.holds_for_any_literal() {
+            let mut key = CacheKey::default();
+            if cache_key_into(&judged.text, scope.standard_conforming_strings, &mut key) {
+                self.by_skeleton.write().insert(key.skeleton.into_boxed_slice(), judged.clone());
+                return;
+            }
+        }
+        self.by_text.write().insert(judged.text.clone(), judged.clone());
     }
 }
 
-fn key(bench: &Bench<'_>, text: &str) -> Key {
-    Key { agent: bench.agent.name.clone(), scope: bench.scope.clone(), text: Arc::from(text) }
+/// All shelves of one database. Emptied when the world changes.
+#[derive(Default)]
+pub struct Cache {
+    shelves: Mutex<(Option<Arc<World>>, HashMap<(AgentName, Arc<Scope>), Arc<Shelf>>)>,
+}
+
+/// Shelves kept at most: more agents and scopes than that start anew.
+const SHELVES_MAX: usize = 64;
+
+impl Cache {
+    /// The shelf for this agent and scope in this world.
+    pub fn shelf(&self, world: &Arc<World>, agent: &AgentName, scope: &Arc<Scope>) -> Arc<Shelf> {
+        let (kept, shelves) = &mut *self.shelves.lock();
+        let same = kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, world));
+        if !same || shelves.len() >= SHELVES_MAX {
+            shelves.clear();
+            *kept = Some(world.clone());
+        }
+        shelves.entry((agent.clone(), scope.clone())).or_default().clone()
+    }
 }

@@ -94,7 +94,9 @@ where
         if let Poll::Ready(Err(_)) = write_out(&mut self.client, &mut self.to_client, &mut self.client_unflushed, cx) {
             return Poll::Ready(Turn::ClientGone);
         }
-        if let Poll::Ready(Err(_)) = write_out(&mut self.upstream, &mut self.to_upstream, &mut self.upstream_unflushed, cx) {
+        if let Poll::Ready(Err(_)) =
+            write_out(&mut self.upstream, &mut self.to_upstream, &mut self.upstream_unflushed, cx)
+        {
             return Poll::Ready(Turn::UpstreamGone);
         }
         if interest.upstream && self.to_client.len() < MARK {
@@ -157,7 +159,12 @@ where
 }
 
 /// Writes `buffer` out as far as the socket takes it. Ready(Ok) when it is empty and flushed.
-fn write_out<S>(stream: &mut S, buffer: &mut BytesMut, unflushed: &mut bool, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+fn write_out<S>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+    unflushed: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>>
 where
     S: AsyncWrite + Unpin,
 {

@@ -34,10 +34,10 @@ use crate::identity::ids::{ApprovalId, SessionId, StatementId};
 use crate::masking::column::Format;
 use crate::masking::copy::CopyMasker;
 use crate::masking::plan::Plan;
-use crate::pg::{compose, frame};
 use crate::pg::ledger::{Description, Ledger, Owed};
+use crate::pg::{compose, frame};
 use crate::session::cancel;
-use crate::session::judge::Judged;
+use crate::session::judge::{Judged, Shelf, World};
 use crate::session::keeper::Keeper;
 use crate::session::link::{Interest, Link, MARK, Turn};
 use crate::session::login::{Established, Places};
@@ -155,6 +155,8 @@ struct Reading {
     ddl_in_transaction: bool,
     /// DDL was committed: read the catalog before anything is judged.
     catalog_stale: bool,
+    /// Where judgements for the present world and scope are kept.
+    shelf: Option<(Arc<World>, Arc<Scope>, Arc<Shelf>)>,
     /// SQL-level prepared statements and cursors, with what they touch.
     known: Known,
 }
@@ -225,6 +227,7 @@ impl Session {
                 touched: false,
                 ddl_in_transaction: false,
                 catalog_stale: false,
+                shelf: None,
                 known: Known::default(),
             },
             said: Said::default(),
@@ -379,7 +382,9 @@ impl Session {
             // Left over from a COPY that failed: the server ignores them outside COPY, so do we.
             b'd' | b'c' | b'f' => Ok(()),
             b'F' => self.refuse_function_call(),
-            other => Err(End::ClientFault(format!("message type `{}` is not known", char::from(other).escape_default()))),
+            other => {
+                Err(End::ClientFault(format!("message type `{}` is not known", char::from(other).escape_default())))
+            }
         }
     }
 

@@ -36,7 +36,8 @@ fn pairs(block: &str) -> Option<Vec<(String, String)>> {
         let (key, after) = rest.split_once("='")?;
         let (value, after) = after.split_once('\'')?;
         let key = key.trim_matches(' ');
-        let legal_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte));
+        let legal_key =
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte));
         let legal_value = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%!*()+/:=@,".contains(&byte));
         if !legal_key || !legal_value || value.contains("*/") {
             return None;
@@ -55,7 +56,8 @@ fn decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let escaped = after.get(..2).filter(|_| *first == b'%').and_then(|digits| {
-            let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|d| d.is_ascii_hexdigit()))?;
+            let digits =
+                std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|d| d.is_ascii_hexdigit()))?;
             u8::from_str_radix(digits, 16).ok()
         });
         bytes.push(escaped.unwrap_or(*first));
@@ -126,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_trailing_block_is_set_aside_and_decoded() {
-        let table: &[(&str, &str, &[(&str, &str)])] = &[
+        type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+        let table: &[Row] = &[
             (
                 "SELECT 1 /*reason='refund%20check',traceparent='00-ab-cd-01'*/",
                 "SELECT 1",

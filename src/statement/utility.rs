@@ -44,6 +44,12 @@ pub fn footprint(
     context.footprint(node)
 }
 
+/// May a call like `set_config('jit', 'off', false)` pass as a harmless SET? Only when name and value are constants (what
+/// is set can be read back), and drivers rely on it: asyncpg switches off `jit` while it looks up types.
+pub fn harmless_setting(name: &str) -> bool {
+    settings::harmless(&name.to_ascii_lowercase())
+}
+
 impl Context<'_> {
     fn footprint(&mut self, node: &NodeEnum) -> Option<Footprint> {
         match node {

@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use crate::masking::copy::{self, CopyMasker};
 use crate::masking::plan::plan;
 use crate::pg::diagnostics;
-use crate::pg::{compose, frame};
 use crate::pg::ledger::Owed;
 use crate::pg::results::{parameter_types, result_columns, tag_rows};
+use crate::pg::{compose, frame};
 use crate::session::postgres::{End, Running, Session};
 use crate::statement::footprint::{Output, Transfer};
 
@@ -253,7 +253,8 @@ impl Session {
     fn on_result_header(&mut self, message: &Bytes) -> Result<(), End> {
         let columns = result_columns(message).map_err(fault)?;
         let Some((running, _)) = self.running() else { return Err(fault("a result where none is owed")) };
-        let predicted = running.judged.statements.get(running.index).and_then(|one| one.statement.footprint.outputs.clone());
+        let predicted =
+            running.judged.statements.get(running.index).and_then(|one| one.statement.footprint.outputs.clone());
         let discard = running.discard;
         self.plan_rows(predicted.as_deref(), &columns);
         if !discard {
@@ -323,7 +324,8 @@ impl Session {
             b'H' => {
                 let footprint = running.judged.statements.get(running.index).map(|one| one.statement.footprint.clone());
                 let Some(footprint) = footprint else { return Err(fault("COPY TO where none is owed")) };
-                let (Some(Transfer::CopyToClient { format }), Some(outputs)) = (&footprint.transfer, &footprint.outputs)
+                let (Some(Transfer::CopyToClient { format }), Some(outputs)) =
+                    (&footprint.transfer, &footprint.outputs)
                 else {
                     return Err(End::Proxy("a COPY began that was not predicted".to_owned()));
                 };

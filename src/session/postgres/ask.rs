@@ -75,7 +75,8 @@ impl Session {
             }
             Some((prepared, bind)) => {
                 let types = prepared.description.parameters.get().unwrap_or(&prepared.declared_types);
-                let bind = Bind::decode(bind.get(frame::HEAD_BYTES..).unwrap_or_default()).map_err(|error| End::ClientFault(error.to_string()))?;
+                let bind = Bind::decode(bind.get(frame::HEAD_BYTES..).unwrap_or_default())
+                    .map_err(|error| End::ClientFault(error.to_string()))?;
                 out.extend_from_slice(&compose::parse(EXPLAIN_NAME, &explain, types));
                 out.extend_from_slice(&compose::redirected(&bind, EXPLAIN_NAME));
                 !self.extended.executed

@@ -78,12 +78,7 @@ impl Session {
         let text: Arc<str> = Arc::from(text);
         let description = Arc::new(Description::default());
         let local = self.local_kind(&text).await?;
-        let prepared = Prepared {
-            text,
-            declared_types: parse.types.clone(),
-            description: description.clone(),
-            local,
-        };
+        let prepared = Prepared { text, declared_types: parse.types.clone(), description: description.clone(), local };
         if local {
             self.local(compose::PARSE_COMPLETE);
         } else {
@@ -179,9 +174,7 @@ impl Session {
     /// that wants its answer.
     pub(super) async fn settle_stash(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
         let Some(stash) = self.extended.stash.as_mut() else { return Ok(()) };
-        if kind == b'D'
-            && Named::decode(body(message)) == Ok(Named::Portal(&stash.portal))
-        {
+        if kind == b'D' && Named::decode(body(message)) == Ok(Named::Portal(&stash.portal)) {
             return Ok(());
         }
         let Some(stash) = self.extended.stash.take() else { return Ok(()) };

@@ -37,7 +37,12 @@ pub(super) struct Held<'a> {
 
 impl Session {
     /// Holds a simple Query, then sends it or answers with the refusal.
-    pub(super) async fn hold_query(&mut self, judged: Arc<Judged>, policy: ApprovalPolicy, message: Bytes) -> Result<(), End> {
+    pub(super) async fn hold_query(
+        &mut self,
+        judged: Arc<Judged>,
+        policy: ApprovalPolicy,
+        message: Bytes,
+    ) -> Result<(), End> {
         self.settle_upstream().await?;
         if judged.statements.len() == 1 && self.status != b'E' {
             let text = judged.text.clone();

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::gate::digest::{DigestInput, digest};
+use crate::gate::refusal::Refusal;
 use crate::gate::verdict::{Verdict, admit};
 use crate::identity::ids::StatementId;
 use crate::pg::compose;
-use crate::gate::refusal::Refusal;
 use crate::policy::judge::Evidence;
 use crate::policy::ruling::Effect;
-use crate::session::judge::{Bench, Judged, changes_reading, judge};
-use crate::session::keeper::CatalogError;
+use crate::session::judge::{Bench, Judged, Shelf, World, changes_reading, judge};
+use crate::session::keeper::{CatalogError, SHELF_BYTES};
 use crate::session::postgres::{End, Prepared, Session};
+use crate::statement::footprint::{Facet, RowBound, SessionEffect, TransactionVerb};
 use crate::statement::scope::ask;
-use crate::statement::footprint::{Facet, SessionEffect, TransactionVerb};
 
 const DDL_BEFORE: &str = "DDL ran in the open transaction; commit first, then names can be trusted again";
 const NO_SCOPE: &str = "the session's settings could not be asked";
@@ -49,16 +49,23 @@ impl Session {
         Ok(judged)
     }
 
-    async fn world(&self) -> Result<crate::session::judge::World, End> {
+    async fn world(&self) -> Result<Arc<World>, End> {
         self.keeper.world().await.map_err(|error: CatalogError| End::Proxy(error.to_string()))
     }
 
-    fn judge_once(&self, text: &Arc<str>, world: &crate::session::judge::World, evidence: &[Evidence]) -> Arc<Judged> {
+    fn judge_once(&mut self, text: &Arc<str>, world: &Arc<World>, evidence: &[Evidence]) -> Arc<Judged> {
         let blind = match (self.reading.ddl_in_transaction, self.reading.stale) {
             (true, _) => Some(DDL_BEFORE),
             (_, true) => Some(NO_SCOPE),
             _ => None,
         };
+        let shelf = self.shelf(world);
+        if evidence.is_empty()
+            && blind.is_none()
+            && let Some(kept) = shelf.get(text, &self.reading.scope)
+        {
+            return kept;
+        }
         let bench = Bench {
             world,
             scope: &self.reading.scope,
@@ -67,16 +74,25 @@ impl Session {
             database: &self.database,
             blind,
         };
-        if evidence.is_empty()
-            && let Some(kept) = self.keeper.cache.get(&bench, text)
-        {
-            return kept;
-        }
         let judged = Arc::new(judge(text, &bench, evidence));
-        if evidence.is_empty() || judged.statements.len() == 1 {
-            self.keeper.cache.put(&bench, &judged);
+        if blind.is_none() {
+            shelf.put(&judged, &self.reading.scope, SHELF_BYTES);
         }
         judged
+    }
+
+    /// The shelf of judgements for this agent, scope and world.
+    fn shelf(&mut self, world: &Arc<World>) -> Arc<Shelf> {
+        match &self.reading.shelf {
+            Some((of, scope, shelf)) if Arc::ptr_eq(of, world) && Arc::ptr_eq(scope, &self.reading.scope) => {
+                shelf.clone()
+            }
+            _ => {
+                let shelf = self.keeper.cache.shelf(world, &self.agent.name, &self.reading.scope);
+                self.reading.shelf = Some((world.clone(), self.reading.scope.clone(), shelf.clone()));
+                shelf
+            }
+        }
     }
 
     /// Asks the server for what decides reading, if something may have changed it.
@@ -134,20 +150,39 @@ impl Session {
         Ok(Asked::Judged(self.judge_with(&judged, &evidence)))
     }
 
-    fn judge_with(&self, judged: &Arc<Judged>, evidence: &[Evidence]) -> Arc<Judged> {
+    fn judge_with(&mut self, judged: &Arc<Judged>, evidence: &[Evidence]) -> Arc<Judged> {
         if evidence.iter().all(|word| *word == Evidence::default()) {
             return judged.clone();
         }
         self.judge_once(&judged.text, &judged.world, evidence)
     }
 
+    /// Judges with the planner's word on these very parameters; not kept.
+    fn judge_anew(&self, judged: &Arc<Judged>, word: Evidence) -> Arc<Judged> {
+        let bench = Bench {
+            world: &judged.world,
+            scope: &self.reading.scope,
+            known: &self.reading.known,
+            agent: &self.agent,
+            database: &self.database,
+            blind: None,
+        };
+        Arc::new(judge(&judged.text, &bench, &[word]))
+    }
+
     /// Judges a Bind. `None`: the planner refused the statement and the client has its error.
-    pub(super) async fn judged_for_bind(&mut self, prepared: &Prepared, bind: &Bytes) -> Result<Option<Arc<Judged>>, End> {
+    pub(super) async fn judged_for_bind(
+        &mut self,
+        prepared: &Prepared,
+        bind: &Bytes,
+    ) -> Result<Option<Arc<Judged>>, End> {
         let judged = self.judge_reading(&prepared.text).await?;
         let Some(one) = judged.statements.first().filter(|one| one.wants_estimate && self.status != b'E') else {
             return Ok(Some(judged));
         };
-        if let Some(kept) = self.keeper.estimate(&prepared.text, 0) {
+        // A result has its ceiling whatever the parameters are; rows changed have none, so the planner sees each Bind.
+        let reads_only = one.statement.footprint.changed == RowBound::None;
+        if reads_only && let Some(kept) = self.keeper.estimate(&prepared.text, 0) {
             return Ok(Some(self.judge_with(&judged, &[kept])));
         }
         let text = one.statement.text.clone();
@@ -157,8 +192,11 @@ impl Session {
         }
         match self.estimate(&text, Some((prepared, bind))).await? {
             Ok(word) => {
-                self.keeper.keep_estimate(&prepared.text, 0, word.clone());
-                Ok(Some(self.judge_with(&judged, &[word])))
+                if reads_only {
+                    self.keeper.keep_estimate(&prepared.text, 0, word);
+                    return Ok(Some(self.judge_with(&judged, &[word])));
+                }
+                Ok(Some(self.judge_anew(&judged, word)))
             }
             Err(error) => {
                 let error = self.reword(&judged, &error);
@@ -186,7 +224,8 @@ impl Session {
     pub(super) fn digest(&self, judged: &Judged, parameters: &[(u32, Option<Bytes>, i16)]) -> String {
         let scope = &self.reading.scope;
         let (statement, _comment) = crate::statement::comment::split_sqlcommenter(&judged.text);
-        let parameters: Vec<_> = parameters.iter().map(|(oid, value, format)| (*oid, value.as_deref(), *format)).collect();
+        let parameters: Vec<_> =
+            parameters.iter().map(|(oid, value, format)| (*oid, value.as_deref(), *format)).collect();
         digest(&DigestInput {
             statement_bytes: statement.as_bytes(),
             parameters: &parameters,
@@ -246,7 +285,9 @@ impl Session {
                 self.reading.known.cursors.remove(name);
             }
             SessionEffect::CloseCursor { name: None } => self.reading.known.cursors.clear(),
-            SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.reading.touched => self.reading.stale = true,
+            SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.reading.touched => {
+                self.reading.stale = true
+            }
             SessionEffect::ChangesReading { setting } if &**setting == "discard" => {
                 self.reading.known.prepared.clear();
                 self.reading.known.cursors.clear();

@@ -30,7 +30,8 @@ async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
     let mut stream = connected.stream;
     let mut buffer = connected.leftovers;
     let reported = connected.parameters.iter().find(|(name, _)| name == "server_version");
-    let version = reported.and_then(|(_, value)| load::server_version(value)).ok_or("the server does not say its version")?;
+    let version =
+        reported.and_then(|(_, value)| load::server_version(value)).ok_or("the server does not say its version")?;
     query(&mut stream, &mut buffer, load::BEGIN).await?;
     let mut answers = Answers::default();
     for (name, sql) in load::queries(version) {
@@ -42,7 +43,11 @@ async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
 }
 
 /// Runs one text over the simple protocol. The last result's rows.
-async fn query(stream: &mut UpstreamStream, buffer: &mut BytesMut, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
+async fn query(
+    stream: &mut UpstreamStream,
+    buffer: &mut BytesMut,
+    sql: &str,
+) -> Result<Vec<Vec<Option<String>>>, String> {
     stream.write_all(&compose::query(sql)).await.map_err(|error| error.to_string())?;
     stream.flush().await.map_err(|error| error.to_string())?;
     let mut rows = Vec::new();

@@ -40,7 +40,11 @@ impl Session {
             target: Target {
                 protocol: "postgres".to_owned(),
                 database: self.database.clone(),
-                role: if self.reading.scope.role.is_empty() { self.role.clone() } else { self.reading.scope.role.to_string() },
+                role: if self.reading.scope.role.is_empty() {
+                    self.role.clone()
+                } else {
+                    self.reading.scope.role.to_string()
+                },
             },
             statements: judged.statements.iter().map(|one| shown(judged, one, held.parameters)).collect(),
             hits,
@@ -68,7 +72,11 @@ fn shown(judged: &Judged, one: &Judgement, parameters: &[(u32, Option<Bytes>, i1
         actions: one.ruling.actions.clone(),
         objects: footprint.relations.iter().map(|used| used.name.to_string()).collect(),
         lineage: words::lineage_words(footprint, &world.catalog, &world.classes),
-        parameters: parameters.iter().take(PARAMETERS_MAX).map(|parameter| shown_parameter(parameter, withhold)).collect(),
+        parameters: parameters
+            .iter()
+            .take(PARAMETERS_MAX)
+            .map(|parameter| shown_parameter(parameter, withhold))
+            .collect(),
         row_estimate: rows.or(one.evidence.estimated_changed),
     }
 }

@@ -90,7 +90,8 @@ impl Session {
             return Err(End::UpstreamFault("a row where none is owed".to_owned()));
         };
         let predicted = running.judged.statements.first().and_then(|one| one.statement.footprint.outputs.clone());
-        let described = running.description.as_ref().and_then(|description| description.columns.get().cloned()).flatten();
+        let described =
+            running.description.as_ref().and_then(|description| description.columns.get().cloned()).flatten();
         let Some(mut columns) = described else {
             return Err(End::UpstreamFault("rows of a statement that was described as having none".to_owned()));
         };

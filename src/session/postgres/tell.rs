@@ -53,7 +53,10 @@ impl Session {
         let rows = std::mem::take(&mut running.rows);
         running.bytes = 0;
         if simple && !last {
-            let ceiling = judged.statements.get(index + 1).and_then(|_| self.ceiling_of(&judged, index + 1, told.approval.is_some()));
+            let ceiling = judged
+                .statements
+                .get(index + 1)
+                .and_then(|_| self.ceiling_of(&judged, index + 1, told.approval.is_some()));
             if let Some((running, _)) = self.running() {
                 running.ceiling = ceiling;
             }
@@ -70,7 +73,8 @@ impl Session {
     /// Metrics of one statement: no text, no id, only what has few values.
     fn count(&self, one: &Judgement, verdict: &'static str) {
         let verb = crate::policy::rules::file::verb_name(one.statement.footprint.verb);
-        metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict).increment(1);
+        metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict)
+            .increment(1);
         for hit in &one.ruling.hits {
             let mode = if hit.enforced { "enforce" } else { "report" };
             metrics::counter!(meters::RULE_HITS, "rule" => hit.rule.0.clone(), "mode" => mode).increment(1);
@@ -174,7 +178,10 @@ impl Session {
     /// A portal that was approved and never executed to its end.
     pub(super) fn finish_unused(&mut self, portal: Portal) {
         if let (false, Some(approval)) = (portal.finished, portal.approval) {
-            self.finish_approval(approval, ApprovalEnd { ok: false, rows: Some(portal.rows), code: None, unknown: false });
+            self.finish_approval(
+                approval,
+                ApprovalEnd { ok: false, rows: Some(portal.rows), code: None, unknown: false },
+            );
         }
     }
 

@@ -87,7 +87,7 @@ pub(super) const TABLES: &str = "\
     pg_identify_object/3 pg_identify_object_as_address/3 pg_listening_channels/0 pg_options_to_table/1 \
     pg_partition_ancestors/1 pg_partition_tree/1 pg_sequence_parameters/1 pg_show_all_settings/0 \
     pg_tablespace_databases/1 pg_timezone_abbrevs/0 pg_timezone_names/0 regexp_matches/2-3 regexp_split_to_table/2-3 \
-    string_to_table/2-3 unnest/1-@all";
+    string_to_table/2-3 ts_token_type/1 unnest/1-@all";
 
 /// About the session, the server or definitions; never about rows of user tables.
 pub(super) const SESSION: &str = "\
@@ -99,15 +99,15 @@ pub(super) const SESSION: &str = "\
     has_function_privilege/2-3 has_language_privilege/2-3 has_parameter_privilege/2-3 has_schema_privilege/2-3 \
     has_sequence_privilege/2-3 has_server_privilege/2-3 has_table_privilege/2-3 has_tablespace_privilege/2-3 \
     has_type_privilege/2-3 inet_client_addr/0 inet_client_port/0 inet_server_addr/0 inet_server_port/0 lastval/0 \
-    mxid_age/1 nextval/1 obj_description/1-2 oidvectortypes/1 pg_backend_pid/0 pg_basetype/1 pg_blocking_pids/1 \
-    pg_char_to_encoding/1 pg_client_encoding/0 pg_collation_is_visible/1 pg_column_is_updatable/3 \
-    pg_conf_load_time/0 pg_conversion_is_visible/1 pg_current_snapshot/0 pg_current_wal_lsn/0 pg_current_xact_id/0 \
-    pg_current_xact_id_if_assigned/0 pg_database_size/1 pg_describe_object/3 pg_encoding_max_length/1 \
-    pg_encoding_to_char/1 pg_function_is_visible/1 pg_get_acl/3 pg_get_constraintdef/1-2 pg_get_expr/2-3 \
-    pg_get_function_arg_default/2 pg_get_function_arguments/1 pg_get_function_identity_arguments/1 \
-    pg_get_function_result/1 pg_get_function_sqlbody/1 pg_get_functiondef/1 pg_get_indexdef/1-3 \
-    pg_get_partition_constraintdef/1 pg_get_partkeydef/1 pg_get_replica_identity_index/1 pg_get_ruledef/1-2 \
-    pg_get_serial_sequence/2 pg_get_statisticsobjdef/1 pg_get_statisticsobjdef_columns/1 \
+    mxid_age/1 nextval/1 obj_description/1-2 oidvectortypes/1 pg_advisory_unlock_all/0 pg_backend_pid/0 \
+    pg_basetype/1 pg_blocking_pids/1 pg_char_to_encoding/1 pg_client_encoding/0 pg_collation_is_visible/1 \
+    pg_column_is_updatable/3 pg_conf_load_time/0 pg_conversion_is_visible/1 pg_current_snapshot/0 \
+    pg_current_wal_lsn/0 pg_current_xact_id/0 pg_current_xact_id_if_assigned/0 pg_database_size/1 \
+    pg_describe_object/3 pg_encoding_max_length/1 pg_encoding_to_char/1 pg_function_is_visible/1 pg_get_acl/3 \
+    pg_get_constraintdef/1-2 pg_get_expr/2-3 pg_get_function_arg_default/2 pg_get_function_arguments/1 \
+    pg_get_function_identity_arguments/1 pg_get_function_result/1 pg_get_function_sqlbody/1 pg_get_functiondef/1 \
+    pg_get_indexdef/1-3 pg_get_partition_constraintdef/1 pg_get_partkeydef/1 pg_get_replica_identity_index/1 \
+    pg_get_ruledef/1-2 pg_get_serial_sequence/2 pg_get_statisticsobjdef/1 pg_get_statisticsobjdef_columns/1 \
     pg_get_statisticsobjdef_expressions/1 pg_get_triggerdef/1-2 pg_get_userbyid/1 pg_get_viewdef/1-2 pg_has_role/2-3 \
     pg_index_column_has_property/3 pg_index_has_property/2 pg_indexam_has_property/2 pg_indexes_size/1 \
     pg_is_in_recovery/0 pg_is_other_temp_schema/1 pg_jit_available/0 pg_last_wal_receive_lsn/0 \

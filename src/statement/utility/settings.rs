@@ -107,12 +107,17 @@ fn setting(print: Footprint, name: &str) -> Footprint {
     if READING.contains(&name) {
         return print.effect(SessionEffect::ChangesReading { setting });
     }
-    if HARMLESS.split_ascii_whitespace().any(|known| known == name) {
+    if harmless(name) {
         return print.effect(SessionEffect::Harmless { setting });
     }
     print
         .opaque(&format!("setting {name}"), "this setting is not on the list of known ones; leave it out")
         .effect(SessionEffect::ChangesReading { setting })
+}
+
+/// Is this setting on the list of harmless ones? The name as the server folds it: lower case.
+pub(super) fn harmless(name: &str) -> bool {
+    HARMLESS.split_ascii_whitespace().any(|known| known == name)
 }
 
 fn show_statement(name: &str) -> Footprint {

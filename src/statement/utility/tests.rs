@@ -406,3 +406,13 @@ fn a_relation_that_the_catalog_lacks_is_reported() {
     assert!(known("COPY nowhere FROM STDIN").unresolved);
     assert!(!known("CREATE TABLE nowhere (a int)").unresolved);
 }
+
+#[test]
+fn only_listed_settings_pass_as_harmless() {
+    for name in ["jit", "JIT", "statement_timeout", "application_name"] {
+        assert!(harmless_setting(name), "{name}");
+    }
+    for name in ["search_path", "role", "row_security", "holdpoint.reason", "debug_print_plan", "", "my.setting"] {
+        assert!(!harmless_setting(name), "{name}");
+    }
+}
