@@ -224,7 +224,7 @@ mod tests {
         let mut sink = vec![0; 4096];
         let reader = async move {
             let mut sum = 0;
-            while sum < 8192 {
+            while sum < 4608 {
                 sum += client_peer.read(&mut sink).await.expect("client side stays open");
             }
             client_peer
