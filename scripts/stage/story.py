@@ -69,17 +69,19 @@ def is_masked(value, real):
 def show_request(approval):
     request = approval["request"]
     statement = request["statements"][0]
-    stages = ", ".join(f"{stage['needed']} of {'/'.join(stage['groups'])}" for stage in request["stages"])
-    shown("\n".join([
+    lines = [
         f"{approval['id']}  {approval['state']}",
         f"who    {request['requester']['agent']} (owner {request['requester']['owner']})",
         f"what   {statement['summary']}",
         f"text   {statement['text']}",
-        f"rows   about {statement['row_estimate']}",
-        f"masked {', '.join(request['masked_columns'])}",
-        f"rules  {', '.join(hit['rule'] for hit in request['hits'])}",
-        f"needs  {stages}",
-    ]), lines=8)
+    ]
+    if statement["row_estimate"] is not None:
+        lines.append(f"rows   about {statement['row_estimate']}")
+    if request["masked_columns"]:
+        lines.append(f"masked {', '.join(request['masked_columns'])}")
+    lines.append(f"rules  {', '.join(hit['rule'] for hit in request['hits'])}")
+    lines += [f"needs  {stage['needed']} of {'/'.join(stage['groups'])}" for stage in request["stages"]]
+    shown("\n".join(lines), lines=len(lines))
 
 
 def masked_select(stage, agent):
@@ -122,7 +124,7 @@ def approve(stage, agent, held, approval):
         stage.holdpoint.decide(approval, "approve", stage.tokens["mia@example.com"], "looks fine to me")
         claim(False, "mia@example.com owns the agent and is refused")
     except Refused as refusal:
-        shown(json.dumps(refusal.problem))
+        shown(f"{refusal.status} {refusal.problem.get('title')}: {refusal.problem.get('detail')}")
         claim(refusal.status == 403 and refusal.kind == "self-approval", "mia@example.com owns the agent and is refused")
     claim(held.poll() is None, "psql still hangs")
     decided = stage.holdpoint.decide(approval, "approve", stage.tokens["dana@example.com"], "monthly report")
@@ -150,6 +152,16 @@ def deny(stage, agent):
     claim(truth(stage, "SELECT count(*) FROM payments") == "150000", "and the table is still there")
 
 
+def brief(event):
+    """One record in a line: what a person looks for first."""
+    if event["kind"] == "statement":
+        masked = f", masked {', '.join(event['masked'])}" if event["masked"] else ""
+        return f"statement         {event['outcome']}, verdict {event['verdict']}, {event['rows']} rows{masked}: {event['text']}"
+    if event["kind"] == "approval_decided":
+        return f"approval_decided  {event['approval']}: {event['verdict']} by {event['person']}, \"{event['reason']}\""
+    return f"intent            {event['approval']}: {event['agent']}, digest {event['digest'][:12]}…"
+
+
 def audit(stage):
     scene("5. The audit log proves itself.")
     auditor = stage.tokens["dana@example.com"]
@@ -157,9 +169,15 @@ def audit(stage):
     shown(done.stdout + done.stderr)
     claim(done.returncode == 0, "`holdpoint audit verify` finds the chain unbroken")
     exported = stage.holdpoint.run("audit", "export", token=auditor).stdout
-    kinds = [json.loads(line)["event"]["kind"] for line in exported.splitlines()]
+    lines = [json.loads(line) for line in exported.splitlines()]
+    # Between the records stand the signed checkpoints, as objects of their own.
+    kinds = [line["event"]["kind"] for line in lines if "event" in line]
+    signed = sum("checkpoint" in line for line in lines)
+    claim(signed > 0, f"`holdpoint audit export` writes {len(kinds)} records and {signed} signed checkpoints")
     for kind in ("approval_requested", "approval_decided", "decision_refused", "intent", "statement"):
-        claim(kind in kinds, f"it holds {kinds.count(kind)} of kind {kind}")
+        claim(kind in kinds, f"{kinds.count(kind)} of kind {kind}")
+    told = [line["event"] for line in lines if line.get("event", {}).get("kind") in ("approval_decided", "intent", "statement")]
+    shown("\n".join(brief(event) for event in told), lines=len(told))
     emails = re.findall(r"[a-z]+\.[a-z]+\d+@\w+\.example", exported)
     claim(not emails, "and not one e-mail address of a customer")
 

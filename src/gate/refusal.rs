@@ -72,7 +72,7 @@ impl Refusal {
             " needs {needs} (rule {rule}). Not a SQL error; do not change the statement. Wait, {again} (valid until {until}). \
              Status: SHOW holdpoint.\"{id}\""
         );
-        let link = format!("{public_url}/a/{id}");
+        let link = format!("{public_url}/v1/approvals/{id}");
         let room = |tail: &str| MESSAGE_BYTES_MAX.saturating_sub(before.len() + after.len() + tail.len());
         let tail = format!(" or {link}");
         let tail = if room(&tail) >= 30 { tail } else { String::new() };
@@ -100,8 +100,8 @@ impl Refusal {
             kind: RefusalKind::Denied,
             approval: Some(id.clone()),
             message: fit(format!("{before}{said}{after}")),
-            detail: Some(format!("{} Rules: {}.", clip(&subject(approval), 300), rules(&approval.request.hits))),
-            hint: Some(format!("The request and the decision are kept at {public_url}/a/{id}.")),
+            detail: Some(format!("{}. Rules: {}.", clip(&subject(approval), 300), rules(&approval.request.hits))),
+            hint: Some(format!("The request and the decision are kept at {public_url}/v1/approvals/{id}.")),
         }
     }
 
@@ -131,7 +131,7 @@ impl Refusal {
                 "approval expired [{id}]: nobody decided within {span}. Send the statement again to ask anew, with a reason: \
                  SET holdpoint.reason = '...'"
             )),
-            detail: Some(format!("{} Rules: {}.", clip(&subject(approval), 300), rules(&approval.request.hits))),
+            detail: Some(format!("{}. Rules: {}.", clip(&subject(approval), 300), rules(&approval.request.hits))),
             hint: None,
         }
     }
@@ -301,7 +301,14 @@ fn rule(hits: &[RuleHit], effect: Effect) -> String {
 }
 
 fn rules(hits: &[RuleHit]) -> String {
-    let names: Vec<String> = hits.iter().filter(|hit| hit.enforced).map(|hit| one_line(&hit.rule.0, 80)).collect();
+    let mut names: Vec<String> = Vec::new();
+    for hit in hits.iter().filter(|hit| hit.enforced) {
+        let name = one_line(&hit.rule.0, 80);
+        // In a batch the same rule matches more than one statement.
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     clip(&names.join(", "), 300)
 }
 

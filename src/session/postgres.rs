@@ -283,6 +283,10 @@ impl Session {
         }
         let max = self.services.config.limits.message_bytes_max;
         match frame::peek(&self.link.from_client, max) {
+            // COPY data sent ahead of its CopyInResponse (asyncpg does): where it belongs is known when that has come.
+            Ok(Some(head)) if matches!(head.kind, b'd' | b'c' | b'f') && !self.copy_in && !self.ledger.is_empty() => {
+                Ok(None)
+            }
             Ok(Some(head)) if self.link.from_client.len() >= head.len => {
                 Ok(Some(self.link.from_client.split_to(head.len).freeze()))
             }

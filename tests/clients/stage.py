@@ -16,7 +16,23 @@ from proxy import Holdpoint, Refused, split_dsn  # noqa: E402
 
 OWNER, APPROVER = "mia@example.com", "dana@example.com"
 PEOPLE = {APPROVER: ["approvers"], OWNER: []}
+SHIPPED = ("introspection", "jdbc-metadata")
+"""The clients that run under the rules that Holdpoint ships."""
 AGENTS = {"agent": "reporting-bot", "bulk": "bulk-bot", "hasty": "hasty-bot"}
+
+
+# One of every kind of object that drivers look up: enum, composite, domain, array, range, view, function, comment.
+KINDS = """
+CREATE TYPE mood AS ENUM ('glad', 'sad');
+CREATE TYPE place AS (street text, town text);
+CREATE DOMAIN citext_like AS text CHECK (VALUE <> '');
+CREATE TABLE kinds (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mood mood, place place, moods mood[], label citext_like, span int4range);
+INSERT INTO kinds (mood, place, moods, label, span) VALUES ('glad', ('Main', 'Ulm'), '{sad,glad}', 'one', '[1,5)');
+COMMENT ON TABLE kinds IS 'one of every kind';
+CREATE VIEW open_orders AS SELECT id, total FROM orders WHERE status = 'open';
+CREATE MATERIALIZED VIEW order_counts AS SELECT status, count(*) AS orders FROM orders GROUP BY status;
+CREATE FUNCTION shorter(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left($1, 10)';
+"""
 
 
 class Approver(threading.Thread):
@@ -75,7 +91,8 @@ class Stage:
         self.direct, self.keep = direct, keep
         self.directory = tempfile.mkdtemp(prefix="holdpoint-clients-")
         os.chmod(self.directory, 0o755)
-        self.cluster = self.holdpoint = self.approver = None
+        self.cluster = self.holdpoint = self.shipped = None
+        self.approvers = []
         self.runs = 0
 
     def __enter__(self):
@@ -93,6 +110,7 @@ class Stage:
         self.cluster.psql("-c", "CREATE DATABASE bench OWNER shop_app")
         with open(os.path.join(ROOT, "scripts", "demo.sql"), encoding="utf-8") as sample:
             self.sql(sample.read())
+        self.sql(KINDS)
         self.sql("CREATE TABLE notes (id bigint PRIMARY KEY, body text); INSERT INTO notes VALUES (0, 'once');")
         if self.direct:
             every = {"user": "shop_app", "password": self.password, "host": "127.0.0.1", "port": self.cluster.port, "database": "shop"}
@@ -103,11 +121,21 @@ class Stage:
         self.holdpoint = Holdpoint(self.directory, self.cluster, databases, PEOPLE, os.path.join(HERE, "rules"), tls=True)
         self.logins = {role: split_dsn(self.holdpoint.add_agent(name, OWNER, ["shop"])) for role, name in AGENTS.items()}
         self.bench = split_dsn(self.holdpoint.add_agent("pgbench-bot", OWNER, ["bench"]))
-        token = self.holdpoint.add_token(APPROVER, "approvals:read", "approvals:decide")
-        self.holdpoint.start()
-        self.approver = Approver(self.holdpoint, token)
-        self.approver.start()
+        self.serve(self.holdpoint)
+        apart = os.path.join(self.directory, "shipped")
+        os.makedirs(apart)
+        self.shipped = Holdpoint(apart, self.cluster, databases, PEOPLE, os.path.join(ROOT, "rules"), tls=True)
+        self.logins["shipped"] = split_dsn(self.shipped.add_agent("tools-bot", OWNER, ["shop"]))
+        self.serve(self.shipped)
         return self
+
+    def serve(self, holdpoint):
+        """Starts one, with an approver of its own."""
+        token = holdpoint.add_token(APPROVER, "approvals:read", "approvals:decide")
+        holdpoint.start()
+        approver = Approver(holdpoint, token)
+        approver.start()
+        self.approvers.append(approver)
 
     def sql(self, text):
         return self.cluster.psql(database="shop", user="shop_app", password=self.password, stdin=text)
@@ -118,9 +146,10 @@ class Stage:
         tag = f"{client}_{'tls' if tls else 'plain'}".replace("-", "_")
         tables = "".join(f"CREATE TABLE {verb}_me_{tag} (id integer); " for verb in ("approve", "deny", "expire", "leave"))
         self.sql(tables)
-        agent = self.logins["agent"]
+        logins = {role: self.logins["shipped"] for role in AGENTS} if client in SHIPPED and not self.direct else self.logins
+        agent = logins["agent"]
         roles = {}
-        for role, login in self.logins.items():
+        for role, login in logins.items():
             roles[f"HP_{role.upper()}_USER"], roles[f"HP_{role.upper()}_PASSWORD"] = login["user"], login["password"]
         return {
             **os.environ, **roles, "HP_DIRECT": "1" if self.direct else "0", "HP_TLS": "1" if tls else "0", "HP_CA": self.cluster.ca,
@@ -136,11 +165,12 @@ class Stage:
         return found
 
     def __exit__(self, *_):
-        if self.approver is not None:
-            self.approver.over.set()
-            self.approver.join(10)
-        if self.holdpoint is not None:
-            self.holdpoint.stop()
+        for approver in self.approvers:
+            approver.over.set()
+            approver.join(10)
+        for holdpoint in (self.holdpoint, self.shipped):
+            if holdpoint is not None:
+                holdpoint.stop()
         if self.cluster is not None:
             self.cluster.stop(keep=self.keep)
         if self.keep:

@@ -219,12 +219,23 @@ impl Session {
                 self.ledger.push(Owed::DescribePortal);
                 self.extended.unsynced = true;
             }
+            // A cursor is a portal, too: some drivers declare it in SQL and describe it here.
+            None if self.declared(name) => {
+                self.link.to_upstream.extend_from_slice(message);
+                self.ledger.push(Owed::DescribePortal);
+                self.extended.unsynced = true;
+            }
             None => {
                 let text = format!("portal \"{}\" does not exist", String::from_utf8_lossy(name));
                 self.fail_extended(refusal::error("34000", &text));
             }
         }
         Ok(())
+    }
+
+    /// Is this the name of a cursor that a released DECLARE opened?
+    fn declared(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.reading.known.cursors.contains_key(name))
     }
 
     pub(super) async fn on_execute(&mut self, message: &Bytes) -> Result<(), End> {

@@ -42,11 +42,18 @@ impl Analyser<'_> {
             _ => return self.not_understood("function of another database", arguments),
         };
         let users = self.visible(schema.map(|schema| &**schema), name);
-        let system = schema.is_none_or(|schema| &**schema == "pg_catalog");
-        let builtin = if system { builtins::function(name, call.arguments.len()) } else { None };
+        // The allow-list has a few of information_schema, all of them beginning with `_pg_`.
+        let home = if name.starts_with("_pg_") { "information_schema" } else { "pg_catalog" };
+        let system = schema.is_none_or(|schema| &**schema == home);
+        let builtin = match call.arguments.len() {
+            // Of a harmless setting to a constant, see `pg/call.rs`.
+            0 if system && &**name == "set_config" => Some(Kind::SessionInfo),
+            count if system => builtins::function(name, count),
+            _ => None,
+        };
         match (users.is_empty(), builtin) {
             (true, Some(kind)) => {
-                self.functions.insert(Arc::from(format!("pg_catalog.{name}")));
+                self.functions.insert(Arc::from(format!("{home}.{name}")));
                 self.builtin(kind, name, call, arguments)
             }
             (false, None) => self.routine(&users, call, arguments),
@@ -140,7 +147,13 @@ impl Analyser<'_> {
                 self.local.multiplies = true;
                 // The number of rows speaks about the arguments.
                 arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
-                Value::derived(arguments)
+                let value = Value::derived(arguments);
+                if name != "_pg_expandarray" {
+                    return value;
+                }
+                // pgjdbc reads its members in the select list: each is as derived as the whole.
+                let member = |name: &str| Field { name: Some(Arc::from(name)), value: value.clone() };
+                Value { fields: Some([member("x"), member("n")].into()), ..value }
             }
         }
     }

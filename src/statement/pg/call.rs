@@ -9,9 +9,12 @@ use super::{inner, name, names, unknown};
 use crate::statement::tree::{Argument, Call, Expr, SubqueryKind};
 
 pub(super) fn call(function: &protobuf::FuncCall) -> Expr {
+    // Without arguments a `set_config` stands for one that is understood; written so, the server refuses it.
+    let harmless = sets_harmlessly(function);
+    let arguments = if harmless { Vec::new() } else { function.args.iter().map(argument).collect() };
     Expr::Call(Box::new(Call {
         name: names(&function.funcname),
-        arguments: function.args.iter().map(argument).collect(),
+        arguments,
         star: function.agg_star,
         distinct: function.agg_distinct,
         variadic: function.func_variadic,
@@ -20,6 +23,29 @@ pub(super) fn call(function: &protobuf::FuncCall) -> Expr {
         filter: optional(&function.agg_filter),
         over: function.over.as_deref().map(window),
     }))
+}
+
+/// Is it `set_config` of a harmless setting to a constant? It is a SET written as a call, and its value is that constant.
+/// A parameter passes for `jit` only, which keeps nothing of it but on or off: asyncpg restores it so.
+fn sets_harmlessly(function: &protobuf::FuncCall) -> bool {
+    let path = names(&function.funcname);
+    let called = matches!(path.as_slice(), [only] if &**only == "set_config")
+        || matches!(path.as_slice(), [schema, only] if &**schema == "pg_catalog" && &**only == "set_config");
+    let [setting, value, _] = function.args.as_slice() else { return false };
+    let Some(setting) = text_constant(setting).filter(|_| called) else { return false };
+    let constant = |node: &pg_query::Node| matches!(node.node, Some(NodeEnum::AConst(_)));
+    let jit = setting.eq_ignore_ascii_case("jit") && matches!(value.node, Some(NodeEnum::ParamRef(_)));
+    crate::statement::utility::harmless_setting(setting)
+        && (constant(value) || jit)
+        && function.args.last().is_some_and(constant)
+}
+
+fn text_constant(node: &pg_query::Node) -> Option<&str> {
+    let Some(NodeEnum::AConst(constant)) = &node.node else { return None };
+    match &constant.val {
+        Some(protobuf::a_const::Val::Sval(text)) => Some(&text.sval),
+        _ => None,
+    }
 }
 
 fn argument(node: &pg_query::Node) -> Argument {

@@ -270,7 +270,7 @@ public class Pgjdbc {
     }
 
     static void copyIn() throws Exception {
-        connected("AGENT", connection -> {
+        connected("BULK", connection -> {
             StringBuilder data = new StringBuilder();
             for (long number = 0; number < 500; number += 1) {
                 data.append(OFFSET + 1000 + number).append('\t').append("note ").append(number).append('\n');

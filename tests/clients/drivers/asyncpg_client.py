@@ -142,7 +142,7 @@ async def copy_out():
 @check
 async def copy_in():
     first = OFFSET + 1000
-    async with connected() as connection:
+    async with connected("bulk") as connection:
         records = [(first + number, f"note {number}") for number in range(500)]
         equal(await connection.copy_records_to_table("notes", records=records, columns=["id", "body"]), "COPY 500")
         equal(await connection.fetchval("SELECT count(*) FROM notes WHERE id BETWEEN $1 AND $2", first, first + 499), 500)

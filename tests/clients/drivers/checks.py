@@ -20,7 +20,7 @@ DENIAL = "not in the change window"
 
 
 def login(role="agent"):
-    """User and password: `agent`, `bulk` (may read in bulk) or `hasty` (its approvals expire at once)."""
+    """User and password: `agent`, `bulk` (may read and write in bulk) or `hasty` (its approvals expire at once)."""
     return os.environ[f"HP_{role.upper()}_USER"], os.environ[f"HP_{role.upper()}_PASSWORD"]
 
 

@@ -151,7 +151,7 @@ const checks = {
     });
   },
   async copy_in() {
-    await connected('agent', async (client) => {
+    await connected('bulk', async (client) => {
       const first = offset + 1000;
       const lines = Array.from({ length: 500 }, (_, number) => `${first + number}\tnote ${number}\n`);
       await pipeline(lines, client.query(copyFrom('COPY notes (id, body) FROM STDIN')));

@@ -122,7 +122,7 @@ def copy_in():
     first = OFFSET + 1000
     data = "\n".join(f"{first + number}\tnote {number}" for number in range(500))
     script = f"COPY notes (id, body) FROM STDIN;\n{data}\n\\.\nSELECT count(*) FROM notes WHERE id BETWEEN {first} AND {first + 499};\n"
-    equal(lines(script), ["500"])
+    equal(lines(script, "bulk"), ["500"])
 
 
 @check

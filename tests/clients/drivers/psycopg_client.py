@@ -140,7 +140,7 @@ def copy_out():
 def copy_in():
     form = "(FORMAT binary)" if BINARY else ""
     first = OFFSET + 1000
-    with connect() as connection:
+    with connect("bulk") as connection:
         with connection.cursor() as cursor, cursor.copy(f"COPY notes (id, body) FROM STDIN {form}") as copy:
             copy.set_types(["int8", "text"])
             for number in range(500):
