@@ -21,7 +21,6 @@ pub mod masking;
 pub mod meters;
 pub mod pg;
 pub mod policy;
-pub mod secret;
 pub mod session;
 pub mod statement;
 pub mod store;
