@@ -18,7 +18,6 @@ pub mod config;
 pub mod gate;
 pub mod identity;
 pub mod masking;
-pub mod meters;
 pub mod pg;
 pub mod policy;
 pub mod session;

@@ -110,9 +110,9 @@ impl Session {
         let id = ticket.id().clone();
         self.said.last_approval = Some(id.clone());
         self.announce(&ticket);
-        metrics::gauge!(crate::meters::HOLDS, "database" => self.database.clone()).increment(1.0);
+        metrics::gauge!(crate::audit::meters::HOLDS, "database" => self.database.clone()).increment(1.0);
         let waited = self.wait(&mut ticket, limit).await;
-        metrics::gauge!(crate::meters::HOLDS, "database" => self.database.clone()).decrement(1.0);
+        metrics::gauge!(crate::audit::meters::HOLDS, "database" => self.database.clone()).decrement(1.0);
         if let Some(refused) = waited? {
             return Ok(Waited::Refused(refused));
         }

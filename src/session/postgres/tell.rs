@@ -6,10 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::audit::event::{Event, StatementEvent};
+use crate::audit::meters;
 use crate::gate::life::End as ApprovalEnd;
 use crate::gate::refusal::Refusal;
 use crate::identity::ids::{ApprovalId, StatementId};
-use crate::meters;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::policy::ruling::Effect;
