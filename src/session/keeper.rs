@@ -13,8 +13,8 @@ use crate::catalog::Catalog;
 use crate::policy::judge::Evidence;
 use crate::policy::rules::RuleSet;
 use crate::session::judge::{Cache, World};
-use crate::session::postgres::load;
 use crate::session::shared::Shared;
+use crate::session::upstream::catalog;
 
 /// Judgements of up to this many bytes are kept per agent and scope.
 pub const SHELF_BYTES: usize = 16 * 1024 * 1024;
@@ -97,7 +97,7 @@ impl Keeper {
         let _one_at_a_time = self.refreshing.lock().await;
         let settings = self.shared.settings();
         let database = settings.databases.get(&*self.name).ok_or_else(|| self.unreachable("it is not configured"))?;
-        let catalog = load::catalog(database).await.map_err(|why| self.unreachable(&why))?;
+        let catalog = catalog::read(database).await.map_err(|why| self.unreachable(&why))?;
         *self.refreshed.lock() += 1;
         self.install(Arc::new(catalog));
         Ok(())

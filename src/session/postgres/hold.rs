@@ -16,8 +16,8 @@ use crate::pg::compose;
 use crate::pg::refusal;
 use crate::policy::ruling::ApprovalPolicy;
 use crate::session::judge::Judged;
-use crate::session::link::{Interest, Turn};
 use crate::session::postgres::{End, Prepared, Session, Stash};
+use crate::session::stream::link::{Interest, Turn};
 
 /// How a wait ended.
 pub(super) enum Waited {
