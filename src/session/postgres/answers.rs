@@ -10,7 +10,8 @@ use crate::pg::diagnostics;
 use crate::pg::ledger::Owed;
 use crate::pg::results::{parameter_types, result_columns, tag_rows};
 use crate::pg::{compose, frame};
-use crate::session::postgres::{End, Running, Session};
+use crate::session::postgres::statements::Running;
+use crate::session::postgres::{End, Session};
 use crate::statement::footprint::{Output, Transfer};
 
 /// Largest message of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.

@@ -6,7 +6,8 @@ use crate::pg::compose;
 use crate::pg::frame;
 use crate::pg::messages::extended::Bind;
 use crate::policy::judge::Evidence;
-use crate::session::postgres::{End, Prepared, Session};
+use crate::session::postgres::statements::Prepared;
+use crate::session::postgres::{End, Session};
 use crate::session::stream::link::Interest;
 
 /// Largest answer to a question of ours, in bytes.

@@ -16,7 +16,8 @@ use crate::pg::compose;
 use crate::pg::refusal;
 use crate::policy::ruling::ApprovalPolicy;
 use crate::session::judge::Judged;
-use crate::session::postgres::{End, Prepared, Session, Stash};
+use crate::session::postgres::statements::{Parameter, Prepared, Stash};
+use crate::session::postgres::{End, Session};
 use crate::session::stream::link::{Interest, Turn};
 
 /// How a wait ended.
@@ -30,7 +31,7 @@ pub(super) enum Waited {
 /// What is held: its text, its judgement, its parameters, and whether rows were already sent.
 pub(super) struct Held<'a> {
     pub judged: &'a Arc<Judged>,
-    pub parameters: &'a [(u32, Option<Bytes>, i16)],
+    pub parameters: &'a [Parameter],
     pub policy: ApprovalPolicy,
     pub rows_so_far: Option<u64>,
 }
@@ -218,10 +219,10 @@ impl Session {
 }
 
 /// Parameter types become known when the server has described the statement.
-fn retype(prepared: &Prepared, parameters: &mut [(u32, Option<Bytes>, i16)]) {
+fn retype(prepared: &Prepared, parameters: &mut [Parameter]) {
     if let Some(described) = prepared.description.parameters.get() {
         for (parameter, oid) in parameters.iter_mut().zip(described) {
-            parameter.0 = *oid;
+            parameter.oid = *oid;
         }
     }
 }

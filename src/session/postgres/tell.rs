@@ -14,7 +14,8 @@ use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::policy::ruling::Effect;
 use crate::session::judge::{Judged, Judgement};
-use crate::session::postgres::{End, Portal, Running, Session};
+use crate::session::postgres::statements::{Portal, Running};
+use crate::session::postgres::{End, Session};
 
 /// How one statement ended, beside its judgement.
 struct Outcome {
