@@ -11,7 +11,8 @@ use crate::identity::ids::StatementId;
 use crate::pg::compose;
 use crate::policy::judge::Evidence;
 use crate::policy::ruling::Effect;
-use crate::session::judge::{Bench, Judged, Shelf, World, changes_reading, judge};
+use crate::session::judge::shelf::Shelf;
+use crate::session::judge::{Bench, Judged, World, changes_reading, judge};
 use crate::session::keeper::{CatalogError, SHELF_BYTES};
 use crate::session::postgres::statements::{Parameter, Prepared};
 use crate::session::postgres::{End, Session};
@@ -172,7 +173,7 @@ impl Session {
                 self.settle_upstream().await?;
                 match self.estimate(&one.statement.text.clone(), None).await? {
                     Ok(word) => {
-                        self.keeper.keep_estimate(text, index, word.clone());
+                        self.keeper.keep_estimate(text, index, word);
                         evidence.push(word);
                     }
                     // A later statement of a batch may rest on an earlier one, so that it cannot be planned yet.
