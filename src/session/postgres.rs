@@ -1,6 +1,6 @@
 //! One PostgreSQL session after login: client frames are judged and sent on, answers are masked and passed back.
 //!
-//! One task runs all of it; every wait is a [`Session::pump`], which goes on watching both sides, the cancel key and shutdown.
+//! One task runs all of it; every wait is a `Session::pump`, which goes on watching both sides, the cancel key and shutdown.
 
 mod answers;
 mod ask;
