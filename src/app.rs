@@ -83,7 +83,7 @@ pub type Reread = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 /// Something it needs cannot be had: the store, the rules, a port.
 pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let config = Arc::new(config);
-    let metrics = crate::meters::install().context("metrics cannot be set up")?;
+    let metrics = crate::audit::meters::install().context("metrics cannot be set up")?;
     let postgres = TcpListener::bind(config.postgres.listen)
         .await
         .with_context(|| format!("cannot listen for PostgreSQL clients on {}", config.postgres.listen))?;
@@ -127,10 +127,10 @@ async fn serve_one(services: Arc<Services>, established: Established) {
         application_name: established.application_name.clone(),
     };
     let _counted = services.audit.record(opened);
-    metrics::gauge!(crate::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").increment(1.0);
+    metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").increment(1.0);
     let session = Session::new(established, services, keeper);
     let _end = session.run().await;
-    metrics::gauge!(crate::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").decrement(1.0);
+    metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").decrement(1.0);
 }
 
 async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::PrometheusHandle) -> anyhow::Result<Running> {

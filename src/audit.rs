@@ -7,6 +7,7 @@ pub mod event;
 pub mod export;
 pub mod log;
 pub mod merkle;
+pub mod meters;
 pub mod receipt;
 pub mod store;
 pub mod verify;

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::identity::person::Person;
-use crate::secret::Secret;
+use crate::identity::secret::Secret;
 
 /// Everything the operator sets.
 #[derive(Clone, Debug)]

@@ -5,5 +5,6 @@ pub mod credential;
 pub mod ids;
 pub mod issue;
 pub mod person;
+pub mod secret;
 pub mod store;
 pub mod token;

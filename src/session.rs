@@ -2,10 +2,8 @@
 
 pub mod accept;
 pub mod cancel;
-pub mod channel;
 pub mod judge;
 pub mod keeper;
-pub mod link;
 pub mod login;
 pub mod postgres;
 pub mod services;

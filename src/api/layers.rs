@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::problem::{Kind, Problem};
-use crate::meters;
+use crate::audit::meters;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// A blocking read may take 5 min; this leaves room for the rest.

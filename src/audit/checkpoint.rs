@@ -1,14 +1,5 @@
 //! Signed heads of the log: name, size, Merkle root, time, in the form of a signed note (C2SP `signed-note`,
-//! `tlog-checkpoint`), so that other tools can check them too.
-//!
-//! ```text
-//! holdpoint/shop
-//! 1234
-//! <base64 root>
-//! time 2026-11-21T05:30:00.123Z
-//!
-//! — holdpoint/shop <base64 of key id and signature>
-//! ```
+//! `tlog-checkpoint`), so that other tools can check them too. The form stands at [`Checkpoint`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +11,16 @@ use crate::clock::Timestamp;
 
 const ED25519: u8 = 1;
 
-/// A checkpoint as read from a note whose signature was checked, or about to be signed.
+/// A checkpoint as read from a note whose signature was checked, or about to be signed. As a note:
+///
+/// ```text
+/// holdpoint/shop
+/// 1234
+/// <base64 root>
+/// time 2026-11-21T05:30:00.123Z
+///
+/// — holdpoint/shop <base64 of key id and signature>
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Records covered.

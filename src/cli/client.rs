@@ -12,7 +12,7 @@ use crate::api::problem::ProblemBody;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, offline, print};
 use crate::config::ApiConfig;
-use crate::secret::Secret;
+use crate::identity::secret::Secret;
 
 /// For anything but blocking reads and streams.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ pub fn line(text: &str) -> String {
     spelled(&words.join(" "), |_| false)
 }
 
-/// [`line`], cut to at most `max` characters, and seen to be cut.
+/// [`line()`], cut to at most `max` characters, and seen to be cut.
 pub fn short(text: &str, max: usize) -> String {
     let line = line(text);
     if line.chars().count() <= max {

@@ -12,10 +12,10 @@ use crate::config::{
 };
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
+use crate::identity::secret::Secret;
 use crate::policy::span::Span;
 use crate::policy::yaml::tree::{Kind, Node};
 use crate::policy::yaml::{Document, Fault, Step, key_of};
-use crate::secret::Secret;
 
 /// What is wrong with the configuration, and where.
 pub type ConfigError = Fault;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::clock::Timestamp;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
-use crate::secret::Secret;
+use crate::identity::secret::Secret;
 
 /// A fresh secret: 32 random bytes as 43 characters that need no escaping in a URL.
 pub fn random_secret() -> Secret {

@@ -3,7 +3,7 @@
 use crate::identity::agent::Agent;
 use crate::identity::credential::{random_secret, scram_verifier, sha256_hex};
 use crate::identity::ids::PersonName;
-use crate::secret::Secret;
+use crate::identity::secret::Secret;
 
 /// Longest agent name, in bytes: what PostgreSQL keeps of a user name (NAMEDATALEN - 1).
 pub const AGENT_NAME_BYTES_MAX: usize = 63;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::identity::credential::{matches_sha256, random_secret, sha256_hex};
 use crate::identity::ids::PersonName;
+use crate::identity::secret::Secret;
 use crate::identity::store::{StoreError, TokenStore};
-use crate::secret::Secret;
 
 const PREFIX: &str = "hpt_";
 const ID_CHARS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

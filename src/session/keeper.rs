@@ -12,9 +12,10 @@ use parking_lot::Mutex;
 use crate::catalog::Catalog;
 use crate::policy::judge::Evidence;
 use crate::policy::rules::RuleSet;
-use crate::session::judge::{Cache, World};
-use crate::session::postgres::load;
+use crate::session::judge::World;
+use crate::session::judge::shelf::Cache;
 use crate::session::shared::Shared;
+use crate::session::upstream::catalog;
 
 /// Judgements of up to this many bytes are kept per agent and scope.
 pub const SHELF_BYTES: usize = 16 * 1024 * 1024;
@@ -24,6 +25,9 @@ const ESTIMATE_AGE: Duration = Duration::from_secs(60);
 const ESTIMATES_MAX: usize = 20_000;
 /// A name that is not found asks for a new catalog at most this often.
 const MISS_EVERY: Duration = Duration::from_millis(500);
+
+/// A text, and which of its statements.
+type StatementOfText = (Arc<str>, usize);
 
 /// Why there is no catalog.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +53,7 @@ pub struct Keeper {
     installing: Mutex<()>,
     /// Judgements of texts seen before.
     pub cache: Cache,
-    estimates: Mutex<HashMap<(Arc<str>, usize), (Evidence, Instant)>>,
+    estimates: Mutex<HashMap<StatementOfText, (Evidence, Instant)>>,
 }
 
 impl Keeper {
@@ -97,7 +101,7 @@ impl Keeper {
         let _one_at_a_time = self.refreshing.lock().await;
         let settings = self.shared.settings();
         let database = settings.databases.get(&*self.name).ok_or_else(|| self.unreachable("it is not configured"))?;
-        let catalog = load::catalog(database).await.map_err(|why| self.unreachable(&why))?;
+        let catalog = catalog::read(database).await.map_err(|why| self.unreachable(&why))?;
         *self.refreshed.lock() += 1;
         self.install(Arc::new(catalog));
         Ok(())
@@ -139,7 +143,7 @@ impl Keeper {
     pub fn estimate(&self, text: &Arc<str>, index: usize) -> Option<Evidence> {
         let estimates = self.estimates.lock();
         let (evidence, at) = estimates.get(&(text.clone(), index))?;
-        (at.elapsed() < ESTIMATE_AGE).then(|| evidence.clone())
+        (at.elapsed() < ESTIMATE_AGE).then_some(*evidence)
     }
 
     /// Keeps the planner's word.

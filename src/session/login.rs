@@ -19,9 +19,9 @@ use crate::pg::messages::backend::CancelKey;
 use crate::pg::messages::report::{Report, Severity};
 use crate::pg::startup::Request;
 use crate::session::cancel::{Registration, Target};
-use crate::session::channel::{Channel, ReadError};
 use crate::session::login::opening::{Opened, open};
 use crate::session::shared::{Database, Settings, Shared};
+use crate::session::stream::channel::{Channel, ReadError};
 use crate::session::stream::{ClientStream, UpstreamStream};
 use crate::session::upstream::{UpstreamError, UpstreamSession, connect};
 

@@ -1,50 +1,37 @@
 //! One PostgreSQL session after login: client frames are judged and sent on, answers are masked and passed back.
 //!
-//! ```text
-//! client frame -> judging -> allow: sent on, a reply is owed (pg::ledger)
-//!                         -> hold:  nothing upstream is open while a person thinks; then sent on, or refused
-//!                         -> deny:  refused
-//! upstream frame -> belongs to the first reply owed -> rows through their mask plan -> client
-//! ```
-//!
-//! One task runs all of it; every wait is a [`Session::pump`], which goes on watching both sides, the cancel key and shutdown.
+//! One task runs all of it; every wait is a `Session::pump`, which goes on watching both sides, the cancel key and shutdown.
 
 mod answers;
 mod ask;
 mod extended;
 mod hold;
 mod judging;
-pub mod load;
 mod local;
 mod overflow;
 mod request;
 mod rows;
 mod simple;
+mod statements;
 mod tell;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::gate::approval::Claims;
 use crate::identity::agent::Agent;
-use crate::identity::ids::{ApprovalId, SessionId, StatementId};
-use crate::masking::column::Format;
-use crate::masking::copy::CopyMasker;
-use crate::masking::plan::Plan;
-use crate::pg::ledger::{Description, Ledger, Owed};
+use crate::identity::ids::SessionId;
+use crate::pg::ledger::Ledger;
 use crate::pg::{compose, frame};
 use crate::session::cancel;
-use crate::session::judge::{Judged, Shelf, World};
 use crate::session::keeper::Keeper;
-use crate::session::link::{Interest, Link, MARK, Turn};
 use crate::session::login::{Established, Places};
+use crate::session::postgres::judging::Reading;
+use crate::session::postgres::local::Said;
+use crate::session::postgres::statements::{Extended, Running};
 use crate::session::services::Services;
+use crate::session::stream::link::{Interest, Link, MARK, Turn};
 use crate::session::stream::{ClientStream, UpstreamStream};
-use crate::statement::read::Known;
-use crate::statement::scope::Scope;
 
 /// Client frames are not taken up while this many replies are owed: a pipeline that long waits.
 const OWED_MAX: usize = 10_000;
@@ -69,108 +56,14 @@ pub enum End {
     Proxy(String),
 }
 
-/// What is known about a statement between its release and the end of its answer.
-#[derive(Debug)]
-pub struct Running {
-    id: StatementId,
-    judged: Arc<Judged>,
-    /// Which statement of the text is answering.
-    index: usize,
-    started: Instant,
-    approval: Option<ApprovalId>,
-    description: Option<Arc<Description>>,
-    formats: Vec<Format>,
-    portal: Option<Bytes>,
-    plan: Option<Arc<Plan>>,
-    copy: Option<Box<CopyMasker>>,
-    rows: u64,
-    bytes: u64,
-    ceiling: Option<u64>,
-    masked: Vec<Arc<str>>,
-    /// Refused in mid-result: what still comes is dropped.
-    discard: bool,
-    /// Rows came before this Execute of the same portal.
-    rows_before: u64,
-    /// Its end was told to audit and approval.
-    told: bool,
-}
-
-/// A prepared statement as the client sees it.
-#[derive(Clone)]
-struct Prepared {
-    text: Arc<str>,
-    declared_types: Vec<u32>,
-    description: Arc<Description>,
-    /// Answered by the proxy.
-    local: bool,
-}
-
-/// A bound portal.
-struct Portal {
-    prepared: Prepared,
-    judged: Arc<Judged>,
-    formats: Vec<Format>,
-    approval: Option<ApprovalId>,
-    rows: u64,
-    ceiling: Option<u64>,
-    started: Instant,
-    id: StatementId,
-    /// A statement event was already written for it.
-    finished: bool,
-}
-
-/// A gated Bind that waits for its Execute, with the frames that follow it.
-struct Stash {
-    portal: Bytes,
-    prepared: Prepared,
-    judged: Arc<Judged>,
-    formats: Vec<Format>,
-    parameters: Vec<(u32, Option<Bytes>, i16)>,
-    frames: BytesMut,
-    owed: Vec<Owed<Running>>,
-}
-
-/// Everything the extended protocol has set up.
-#[derive(Default)]
-struct Extended {
-    prepared: HashMap<Bytes, Prepared>,
-    portals: HashMap<Bytes, Portal>,
-    stash: Option<Stash>,
-    /// An error was sent: messages are skipped until Sync.
-    skipping: bool,
-    /// Messages were sent upstream since the last Sync.
-    unsynced: bool,
-    /// Among them a Bind: the implicit transaction has begun, holds locks and may have effects.
-    executed: bool,
-}
-
-/// What changes how the next statement is read.
-struct Reading {
-    scope: Arc<Scope>,
-    /// Ask the server for the scope before anything is judged.
-    stale: bool,
-    /// Something that changes reading ran in the open transaction: ask again when it ends.
-    touched: bool,
-    /// DDL ran in the open transaction: the catalog does not show it.
-    ddl_in_transaction: bool,
-    /// DDL was committed: read the catalog before anything is judged.
-    catalog_stale: bool,
-    /// Where judgements for the present world and scope are kept.
-    shelf: Option<(Arc<World>, Arc<Scope>, Arc<Shelf>)>,
-    /// SQL-level prepared statements and cursors, with what they touch.
-    known: Known,
-}
-
-/// What the requester says of itself.
-#[derive(Default)]
-struct Said {
-    claims: Claims,
-    hold: Option<std::time::Duration>,
-    notices: Option<bool>,
-    last_approval: Option<ApprovalId>,
-}
-
 /// One session.
+///
+/// ```text
+/// client frame -> judging -> allow: sent on, a reply is owed (pg::ledger)
+///                         -> hold:  nothing upstream is open while a person thinks; then sent on, or refused
+///                         -> deny:  refused
+/// upstream frame -> belongs to the first reply owed -> rows through their mask plan -> client
+/// ```
 pub struct Session {
     link: Link<ClientStream, UpstreamStream>,
     services: Arc<Services>,
@@ -221,15 +114,7 @@ impl Session {
             status: b'I',
             ledger: Ledger::default(),
             extended: Extended::default(),
-            reading: Reading {
-                scope: Arc::new(Scope::default()),
-                stale: true,
-                touched: false,
-                ddl_in_transaction: false,
-                catalog_stale: false,
-                shelf: None,
-                known: Known::default(),
-            },
+            reading: Reading::default(),
             said: Said::default(),
             copy_in: false,
             tainted: false,

@@ -1,4 +1,8 @@
-//! The two byte streams of a session, whatever they run over.
+//! The two byte streams of a session, whatever they run over. `channel` reads one message by message while somebody logs in,
+//! `link` joins both afterwards.
+
+pub mod channel;
+pub mod link;
 
 use std::io;
 use std::pin::Pin;

@@ -1,6 +1,7 @@
 //! From nothing to a logged-in session at the real database: dialling, TLS, authentication, what the server reports.
 
 mod authenticate;
+pub mod catalog;
 pub mod dial;
 mod error;
 
@@ -13,9 +14,9 @@ pub use crate::session::upstream::error::UpstreamError;
 use crate::pg::messages::backend::{CancelKey, ParameterStatus, TransactionState};
 use crate::pg::messages::report::Fields;
 use crate::pg::messages::{put_text, untyped};
-use crate::session::channel::{Channel, Frame};
 use crate::session::shared::Database;
 use crate::session::stream::UpstreamStream;
+use crate::session::stream::channel::{Channel, Frame};
 use crate::session::upstream::dial::{Address, dial};
 
 /// Largest message a server may send before it is ready, in bytes.

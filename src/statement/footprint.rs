@@ -211,7 +211,7 @@ pub enum Transfer {
     FromClient,
     /// COPY … FROM a file or program on the server.
     FromServer,
-    /// CTAS, SELECT INTO, CREATE [MATERIALIZED] VIEW, CREATE FUNCTION over these columns: `outputs` say what would be copied.
+    /// CTAS, SELECT INTO, CREATE VIEW (materialized or not), CREATE FUNCTION over these columns: `outputs` say what would be copied.
     IntoNewObject,
 }
 

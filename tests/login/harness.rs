@@ -12,8 +12,8 @@ use holdpoint::config::{
 };
 use holdpoint::identity::agent::Agent;
 use holdpoint::identity::ids::{AgentName, PersonName};
+use holdpoint::identity::secret::Secret;
 use holdpoint::pg::scram::verifier::Verifier;
-use holdpoint::secret::Secret;
 use holdpoint::session::accept;
 use holdpoint::session::cancel::send_upstream;
 use holdpoint::session::login::Established;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdpoint::config::{Certificate, ClientTls, SslMode, Upstream};
-use holdpoint::secret::Secret;
+use holdpoint::identity::secret::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,3 +1,5 @@
+//! The description of the API: the checked-in copy is up to date, and names what the code names.
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};

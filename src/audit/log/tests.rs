@@ -1,3 +1,5 @@
+//! The log under load, after restarts and over a store that fails: what was acknowledged is there, and chained.
+
 use super::*;
 use crate::audit::export::{ExportRange, export};
 use crate::audit::verify::{VerifyOptions, verify};

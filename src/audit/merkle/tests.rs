@@ -1,3 +1,5 @@
+//! Roots and proofs against Certificate Transparency's known values.
+
 use super::*;
 
 /// The leaves that Certificate Transparency implementations test with.

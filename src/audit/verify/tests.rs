@@ -1,3 +1,5 @@
+//! Exports and receipts that were altered in every way: verification names the first bad record.
+
 use super::*;
 use crate::audit::checkpoint::NoteSigner;
 use crate::audit::export::{ExportRange, export};

@@ -1,3 +1,5 @@
+//! A catalog built from a real server's recorded answers.
+
 use super::*;
 
 /// Answers of a PostgreSQL 15 server, recorded; system relations but for three are cut out.

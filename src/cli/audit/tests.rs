@@ -1,3 +1,5 @@
+//! The audit commands over a store in memory: what they print and how they end.
+
 use std::sync::Arc;
 
 use clap::Parser as _;

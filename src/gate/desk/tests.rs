@@ -1,3 +1,5 @@
+//! The desk with clients, people, deadlines, clock jumps and a store that fails.
+
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::join_all;

@@ -1,3 +1,5 @@
+//! Every order of events in an approval's life: states only move forward, and terminal states never change.
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Who may decide and how many it takes: requesters never count, and nobody counts twice.
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

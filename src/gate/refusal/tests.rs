@@ -1,3 +1,5 @@
+//! What clients read when they are refused: one line, short, no newline, whatever was asked.
+
 use super::*;
 use crate::gate::approval::{Claims, Request, Requester, Review, ShownStatement, Target};
 use crate::gate::life::Times;

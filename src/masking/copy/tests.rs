@@ -1,3 +1,5 @@
+//! COPY streams in each format, cut anywhere: classified columns masked, the rest to the byte.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every kind of mask on values and on what is no such value, in text and binary.
+
 use super::*;
 use crate::catalog::Catalog;
 use crate::policy::class::DateUnit;

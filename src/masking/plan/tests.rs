@@ -1,3 +1,5 @@
+//! Which mask each result column gets, when the witnesses agree and when they do not.
+
 use super::*;
 use crate::catalog::{Column, Parts, Relation, RelationKey};
 use crate::masking::column::Format;

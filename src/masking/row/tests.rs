@@ -1,3 +1,5 @@
+//! DataRows through a plan: well-formed in, well-formed out, malformed refused.
+
 use bytes::BytesMut;
 use proptest::prelude::*;
 

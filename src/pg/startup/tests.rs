@@ -1,3 +1,5 @@
+//! First packets of a connection: requests understood, everything else refused.
+
 use super::*;
 
 fn startup(minor: u16, parameters: &[(&str, &str)]) -> Startup {

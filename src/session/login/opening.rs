@@ -6,10 +6,10 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::ClientTls;
 use crate::pg::startup::{Packet, Startup};
 use crate::session::cancel::Asked;
-use crate::session::channel::Channel;
 use crate::session::login::Stop;
 use crate::session::shared::{Settings, Shared};
 use crate::session::stream::ClientStream;
+use crate::session::stream::channel::Channel;
 use crate::session::tls::{ALPN, ServerTls, version_name};
 
 /// The first byte of a TLS handshake. No start-up packet begins with it: it would be 369 MB long.

@@ -12,10 +12,10 @@ use crate::pg::scram::ScramError;
 use crate::pg::scram::server::Server;
 use crate::pg::scram::verifier::Verifier;
 use crate::pg::startup::{MINOR_NEWEST, Request};
-use crate::session::channel::Channel;
 use crate::session::login::Stop;
 use crate::session::shared::{Database, Settings, Shared};
 use crate::session::stream::ClientStream;
+use crate::session::stream::channel::Channel;
 
 /// A client that proved itself.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use bytes::BytesMut;
 
 use crate::identity::agent::Agent;
 use crate::pg::messages::backend::{CancelKey, ParameterStatus, TransactionState};
-use crate::session::channel::Channel;
 use crate::session::stream::ClientStream;
+use crate::session::stream::channel::Channel;
 
 /// The setting in which a server names the role that logged in. Clients are told the agent's name: the upstream role is
 /// part of a credential they do not have.

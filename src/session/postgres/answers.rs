@@ -10,17 +10,16 @@ use crate::pg::diagnostics;
 use crate::pg::ledger::Owed;
 use crate::pg::results::{parameter_types, result_columns, tag_rows};
 use crate::pg::{compose, frame};
-use crate::session::postgres::{End, Running, Session};
+use crate::session::postgres::rows::PART;
+use crate::session::postgres::statements::Running;
+use crate::session::postgres::{End, Session};
 use crate::statement::footprint::{Output, Transfer};
 
 /// Largest message of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.
 const MESSAGE_MAX: usize = 1 << 30;
-/// A row that must be masked may be this long.
-const MASKED_ROW_MAX: usize = 64 * 1024 * 1024;
-/// A row longer than this is passed on in parts where nothing is masked.
-const PART: usize = 256 * 1024;
 
-fn fault(why: impl std::fmt::Display) -> End {
+/// The upstream broke the protocol.
+pub(super) fn fault(why: impl std::fmt::Display) -> End {
     End::UpstreamFault(why.to_string())
 }
 
@@ -39,12 +38,12 @@ impl Session {
             };
             if self.link.from_upstream.len() < head.len {
                 if head.kind == b'D' && head.len > PART {
-                    return self.long_row(head.len);
+                    return self.on_long_row(head.len);
                 }
                 return Ok(());
             }
             if head.kind == b'D' {
-                self.rows()?;
+                self.on_rows()?;
                 continue;
             }
             let message = self.link.from_upstream.split_to(head.len).freeze();
@@ -59,39 +58,6 @@ impl Session {
                 self.link.to_client.extend_from_slice(&bytes);
             }
         }
-    }
-
-    /// Passes on what has come of a long row. `false`: more must come first.
-    fn pass_part(&mut self) -> bool {
-        if self.passing > 0 {
-            let count = self.passing.min(self.link.from_upstream.len());
-            let part = self.link.from_upstream.split_to(count);
-            append(&mut self.link.to_client, part);
-            self.passing -= count;
-        }
-        self.passing == 0
-    }
-
-    /// The beginning of a row too long to wait for: passed on if nothing in it is masked.
-    fn long_row(&mut self, len: usize) -> Result<(), End> {
-        let Some((running, _)) = self.running() else { return Err(fault("a row where none is owed")) };
-        let passes = running.plan.as_ref().is_some_and(|plan| plan.passes_all()) && !running.discard;
-        let below = running.ceiling.is_none_or(|ceiling| running.rows_before + running.rows < ceiling);
-        if passes && below {
-            running.rows += 1;
-            running.bytes += len as u64;
-            self.passing = len;
-            return self.answers_after_part();
-        }
-        if len > MASKED_ROW_MAX {
-            return Err(End::Proxy(format!("a row of {len} bytes is too long to be masked")));
-        }
-        Ok(())
-    }
-
-    fn answers_after_part(&mut self) -> Result<(), End> {
-        let _whole = self.pass_part();
-        Ok(())
     }
 
     /// The statement whose answer is coming, and whether it is a simple Query.
@@ -377,14 +343,5 @@ impl Session {
         }
         self.link.to_upstream.extend_from_slice(message);
         Ok(())
-    }
-}
-
-/// Adds bytes to a buffer, without copying if it is empty.
-pub(super) fn append(buffer: &mut BytesMut, bytes: BytesMut) {
-    if buffer.is_empty() {
-        *buffer = bytes;
-    } else {
-        buffer.extend_from_slice(&bytes);
     }
 }

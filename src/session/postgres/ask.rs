@@ -6,8 +6,9 @@ use crate::pg::compose;
 use crate::pg::frame;
 use crate::pg::messages::extended::Bind;
 use crate::policy::judge::Evidence;
-use crate::session::link::Interest;
-use crate::session::postgres::{End, Prepared, Session};
+use crate::session::postgres::statements::Prepared;
+use crate::session::postgres::{End, Session};
+use crate::session::stream::link::Interest;
 
 /// Largest answer to a question of ours, in bytes.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;

@@ -15,7 +15,8 @@ use crate::pg::ledger::{Description, Owed};
 use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse};
 use crate::pg::refusal;
 use crate::session::judge::Judged;
-use crate::session::postgres::{End, Portal, Prepared, Running, Session, Stash};
+use crate::session::postgres::statements::{Parameter, Portal, Prepared, Running, Stash};
+use crate::session::postgres::{End, Session};
 
 fn body(message: &[u8]) -> &[u8] {
     message.get(crate::pg::frame::HEAD_BYTES..).unwrap_or_default()
@@ -252,25 +253,7 @@ impl Session {
             self.local(answer);
             return Ok(());
         }
-        let running = Running {
-            id: portal.id,
-            judged: portal.judged.clone(),
-            index: 0,
-            started: portal.started,
-            approval: portal.approval.clone(),
-            description: Some(portal.prepared.description.clone()),
-            formats: portal.formats.clone(),
-            portal: Some(name),
-            plan: None,
-            copy: None,
-            rows: 0,
-            bytes: 0,
-            ceiling: portal.ceiling,
-            masked: Vec::new(),
-            discard: false,
-            rows_before: portal.rows,
-            told: false,
-        };
+        let running = Running::execute(name, portal);
         let judged = portal.judged.clone();
         self.link.to_upstream.extend_from_slice(message);
         self.on_released(&judged);
@@ -330,14 +313,12 @@ impl Session {
 }
 
 /// Parameters with their types, as far as anybody has said them.
-fn parameters(prepared: &Prepared, bind: &Bind<'_>) -> Vec<(u32, Option<Bytes>, i16)> {
+fn parameters(prepared: &Prepared, bind: &Bind<'_>) -> Vec<Parameter> {
     let described = prepared.description.parameters.get().unwrap_or(&prepared.declared_types);
-    bind.values
-        .iter()
-        .enumerate()
-        .map(|(index, value)| {
-            let oid = described.get(index).copied().unwrap_or(0);
-            (oid, value.map(Bytes::copy_from_slice), bind.formats.of(index).map_or(0, message::Format::code))
-        })
-        .collect()
+    let parameter = |(index, value): (usize, &Option<&[u8]>)| Parameter {
+        oid: described.get(index).copied().unwrap_or(0),
+        value: value.map(Bytes::copy_from_slice),
+        format: bind.formats.of(index).map_or(0, message::Format::code),
+    };
+    bind.values.iter().enumerate().map(parameter).collect()
 }

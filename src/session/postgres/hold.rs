@@ -16,8 +16,9 @@ use crate::pg::compose;
 use crate::pg::refusal;
 use crate::policy::ruling::ApprovalPolicy;
 use crate::session::judge::Judged;
-use crate::session::link::{Interest, Turn};
-use crate::session::postgres::{End, Prepared, Session, Stash};
+use crate::session::postgres::statements::{Parameter, Prepared, Stash};
+use crate::session::postgres::{End, Session};
+use crate::session::stream::link::{Interest, Turn};
 
 /// How a wait ended.
 pub(super) enum Waited {
@@ -30,7 +31,7 @@ pub(super) enum Waited {
 /// What is held: its text, its judgement, its parameters, and whether rows were already sent.
 pub(super) struct Held<'a> {
     pub judged: &'a Arc<Judged>,
-    pub parameters: &'a [(u32, Option<Bytes>, i16)],
+    pub parameters: &'a [Parameter],
     pub policy: ApprovalPolicy,
     pub rows_so_far: Option<u64>,
 }
@@ -110,9 +111,9 @@ impl Session {
         let id = ticket.id().clone();
         self.said.last_approval = Some(id.clone());
         self.announce(&ticket);
-        metrics::gauge!(crate::meters::HOLDS, "database" => self.database.clone()).increment(1.0);
+        metrics::gauge!(crate::audit::meters::HOLDS, "database" => self.database.clone()).increment(1.0);
         let waited = self.wait(&mut ticket, limit).await;
-        metrics::gauge!(crate::meters::HOLDS, "database" => self.database.clone()).decrement(1.0);
+        metrics::gauge!(crate::audit::meters::HOLDS, "database" => self.database.clone()).decrement(1.0);
         if let Some(refused) = waited? {
             return Ok(Waited::Refused(refused));
         }
@@ -218,10 +219,10 @@ impl Session {
 }
 
 /// Parameter types become known when the server has described the statement.
-fn retype(prepared: &Prepared, parameters: &mut [(u32, Option<Bytes>, i16)]) {
+fn retype(prepared: &Prepared, parameters: &mut [Parameter]) {
     if let Some(described) = prepared.description.parameters.get() {
         for (parameter, oid) in parameters.iter_mut().zip(described) {
-            parameter.0 = *oid;
+            parameter.oid = *oid;
         }
     }
 }

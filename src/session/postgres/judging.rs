@@ -11,11 +11,14 @@ use crate::identity::ids::StatementId;
 use crate::pg::compose;
 use crate::policy::judge::Evidence;
 use crate::policy::ruling::Effect;
-use crate::session::judge::{Bench, Judged, Shelf, World, changes_reading, judge};
+use crate::session::judge::shelf::Shelf;
+use crate::session::judge::{Bench, Judged, World, changes_reading, judge};
 use crate::session::keeper::{CatalogError, SHELF_BYTES};
-use crate::session::postgres::{End, Prepared, Session};
+use crate::session::postgres::statements::{Parameter, Prepared};
+use crate::session::postgres::{End, Session};
 use crate::statement::footprint::{Facet, RowBound, SessionEffect, TransactionVerb};
-use crate::statement::scope::ask;
+use crate::statement::read::Known;
+use crate::statement::scope::{Scope, ask};
 
 const DDL_BEFORE: &str = "DDL ran in the open transaction; commit first, then names can be trusted again";
 const NO_SCOPE: &str = "the session's settings could not be asked";
@@ -26,6 +29,38 @@ pub(super) enum Asked {
     Judged(Arc<Judged>),
     /// The upstream refused to plan or parse it: this is its error.
     Refused(Bytes),
+}
+
+/// What changes how the next statement is read.
+pub(super) struct Reading {
+    pub scope: Arc<Scope>,
+    /// Ask the server for the scope before anything is judged.
+    pub stale: bool,
+    /// Something that changes reading ran in the open transaction: ask again when it ends.
+    pub touched: bool,
+    /// DDL ran in the open transaction: the catalog does not show it.
+    pub ddl_in_transaction: bool,
+    /// DDL was committed: read the catalog before anything is judged.
+    pub catalog_stale: bool,
+    /// Where judgements for the present world and scope are kept.
+    pub shelf: Option<(Arc<World>, Arc<Scope>, Arc<Shelf>)>,
+    /// SQL-level prepared statements and cursors, with what they touch.
+    pub known: Known,
+}
+
+impl Default for Reading {
+    /// Nothing is known yet: the server is asked before the first judgement.
+    fn default() -> Self {
+        Self {
+            scope: Arc::new(Scope::default()),
+            stale: true,
+            touched: false,
+            ddl_in_transaction: false,
+            catalog_stale: false,
+            shelf: None,
+            known: Known::default(),
+        }
+    }
 }
 
 impl Session {
@@ -138,7 +173,7 @@ impl Session {
                 self.settle_upstream().await?;
                 match self.estimate(&one.statement.text.clone(), None).await? {
                     Ok(word) => {
-                        self.keeper.keep_estimate(text, index, word.clone());
+                        self.keeper.keep_estimate(text, index, word);
                         evidence.push(word);
                     }
                     // A later statement of a batch may rest on an earlier one, so that it cannot be planned yet.
@@ -207,7 +242,7 @@ impl Session {
     }
 
     /// The gate's verdict on a judged text with these parameters.
-    pub(super) fn admit(&self, judged: &Judged, parameters: &[(u32, Option<Bytes>, i16)]) -> Verdict {
+    pub(super) fn admit(&self, judged: &Judged, parameters: &[Parameter]) -> Verdict {
         let strongest = judged.strongest().map(|one| &one.ruling);
         let Some(ruling) = strongest else { return Verdict::Deny(Refusal::unavailable(None, "nothing was judged")) };
         if ruling.effect == Effect::Allow {
@@ -221,11 +256,10 @@ impl Session {
     }
 
     /// The digest that a release is bound to (DESIGN §2.2).
-    pub(super) fn digest(&self, judged: &Judged, parameters: &[(u32, Option<Bytes>, i16)]) -> String {
+    pub(super) fn digest(&self, judged: &Judged, parameters: &[Parameter]) -> String {
         let scope = &self.reading.scope;
         let (statement, _comment) = crate::statement::comment::split_sqlcommenter(&judged.text);
-        let parameters: Vec<_> =
-            parameters.iter().map(|(oid, value, format)| (*oid, value.as_deref(), *format)).collect();
+        let parameters: Vec<_> = parameters.iter().map(|one| (one.oid, one.value.as_deref(), one.format)).collect();
         digest(&DigestInput {
             statement_bytes: statement.as_bytes(),
             parameters: &parameters,

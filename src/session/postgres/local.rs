@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::gate::approval::Approval;
+use crate::gate::approval::{Approval, Claims};
 use crate::identity::ids::ApprovalId;
 use crate::pg::compose;
 use crate::session::postgres::{End, Session};
@@ -14,6 +14,15 @@ use crate::statement::footprint::SessionEffect;
 const HELP: &str = "SET holdpoint.reason = '<why>' and holdpoint.ticket = '<id>' before a statement that needs approval; \
 a held statement waits for a person, then runs; after a pending error send exactly the same statement again; \
 SET holdpoint.hold = '50s' limits the wait; SHOW holdpoint.approval or SHOW holdpoint.\"apr_...\" tells where it stands";
+
+/// What the requester says of itself.
+#[derive(Default)]
+pub(super) struct Said {
+    pub claims: Claims,
+    pub hold: Option<Duration>,
+    pub notices: Option<bool>,
+    pub last_approval: Option<ApprovalId>,
+}
 
 /// What was answered of a text, and what of it remains to be judged.
 pub(super) struct AnsweredLocally {

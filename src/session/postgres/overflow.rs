@@ -1,9 +1,9 @@
 //! A result that would cross its ceiling stops in the middle, upstream unread, until a person says that it may go on.
 
 use crate::pg::refusal;
-use crate::session::link::Interest;
 use crate::session::postgres::hold::{Held, Waited};
 use crate::session::postgres::{End, Session};
+use crate::session::stream::link::Interest;
 
 /// How long an upstream may take to answer the cancel of a refused result.
 const CANCEL_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);

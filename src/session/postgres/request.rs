@@ -1,12 +1,11 @@
 //! What a person is shown: the request of an approval, with classified literals withheld.
 
-use bytes::Bytes;
-
 use crate::gate::approval::{Request, Requester, ShownStatement, Target};
 use crate::policy::judge::words;
 use crate::session::judge::{Judged, Judgement};
 use crate::session::postgres::Session;
 use crate::session::postgres::hold::Held;
+use crate::session::postgres::statements::Parameter;
 use crate::statement::fingerprint::withhold_literals;
 
 /// Parameters shown at most, and characters of each.
@@ -59,7 +58,7 @@ impl Session {
     }
 }
 
-fn shown(judged: &Judged, one: &Judgement, parameters: &[(u32, Option<Bytes>, i16)]) -> ShownStatement {
+fn shown(judged: &Judged, one: &Judgement, parameters: &[Parameter]) -> ShownStatement {
     let world = &judged.world;
     let footprint = &one.statement.footprint;
     // What could not be followed may touch anything: its literals are withheld as well.
@@ -81,11 +80,11 @@ fn shown(judged: &Judged, one: &Judgement, parameters: &[(u32, Option<Bytes>, i1
     }
 }
 
-fn shown_parameter((_, value, format): &(u32, Option<Bytes>, i16), withhold: bool) -> String {
-    match value {
+fn shown_parameter(parameter: &Parameter, withhold: bool) -> String {
+    match &parameter.value {
         None => "NULL".to_owned(),
         Some(_) if withhold => "(withheld)".to_owned(),
-        Some(bytes) if *format == 0 => String::from_utf8_lossy(bytes).chars().take(PARAMETER_CHARS).collect(),
+        Some(bytes) if parameter.format == 0 => String::from_utf8_lossy(bytes).chars().take(PARAMETER_CHARS).collect(),
         Some(bytes) => {
             let hexed: String = bytes.iter().take(PARAMETER_CHARS / 2).map(|byte| format!("{byte:02x}")).collect();
             format!("\\x{hexed}")

@@ -1,7 +1,6 @@
 //! The simple protocol: one Query message, one or more statements, one ReadyForQuery.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,7 +11,8 @@ use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::session::judge::Judged;
 use crate::session::postgres::judging::Asked;
-use crate::session::postgres::{End, Running, Session};
+use crate::session::postgres::statements::Running;
+use crate::session::postgres::{End, Session};
 
 impl Session {
     pub(super) async fn on_query(&mut self, message: &Bytes) -> Result<(), End> {
@@ -73,25 +73,8 @@ impl Session {
         // A simple Query destroys the unnamed statement and portal (manual, "Simple Query").
         self.extended.prepared.remove(&b""[..]);
         self.extended.portals.remove(&b""[..]);
-        let running = Running {
-            id: self.next_statement(),
-            ceiling: self.ceiling_of(&judged, 0, approval.is_some()),
-            judged,
-            index: 0,
-            started: Instant::now(),
-            approval,
-            description: None,
-            formats: Vec::new(),
-            portal: None,
-            plan: None,
-            copy: None,
-            rows: 0,
-            bytes: 0,
-            masked: Vec::new(),
-            discard: false,
-            rows_before: 0,
-            told: false,
-        };
+        let ceiling = self.ceiling_of(&judged, 0, approval.is_some());
+        let running = Running::query(self.next_statement(), judged, approval, ceiling);
         self.ledger.push(Owed::Query(Box::new(running)));
         self.extended.unsynced = false;
         self.extended.executed = false;

@@ -6,15 +6,16 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::audit::event::{Event, StatementEvent};
+use crate::audit::meters;
 use crate::gate::life::End as ApprovalEnd;
 use crate::gate::refusal::Refusal;
 use crate::identity::ids::{ApprovalId, StatementId};
-use crate::meters;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::policy::ruling::Effect;
 use crate::session::judge::{Judged, Judgement};
-use crate::session::postgres::{End, Portal, Running, Session};
+use crate::session::postgres::statements::{Portal, Running};
+use crate::session::postgres::{End, Session};
 
 /// How one statement ended, beside its judgement.
 struct Outcome {

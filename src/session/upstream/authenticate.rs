@@ -6,9 +6,9 @@ use postgres_protocol::authentication::md5_hash;
 use crate::pg::messages::authentication::{Authentication, SaslInitial, put_password, put_sasl_response};
 use crate::pg::scram::client::{Binding, Challenge, Client, Keys};
 use crate::pg::scram::{SCRAM, SCRAM_PLUS, ScramError};
-use crate::session::channel::Channel;
 use crate::session::shared::{Database, DerivedKeys};
 use crate::session::stream::UpstreamStream;
+use crate::session::stream::channel::Channel;
 use crate::session::upstream::dial::Reached;
 use crate::session::upstream::{UpstreamError, message};
 

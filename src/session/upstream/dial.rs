@@ -13,9 +13,9 @@ use tokio_rustls::TlsConnector;
 use crate::config::SslMode;
 use crate::pg::messages::untyped;
 use crate::session::accept::keep_alive;
-use crate::session::channel::Channel;
 use crate::session::shared::Database;
 use crate::session::stream::UpstreamStream;
+use crate::session::stream::channel::Channel;
 use crate::session::tls::end_point;
 use crate::session::upstream::UpstreamError;
 

@@ -5,7 +5,7 @@ use std::io;
 use crate::pg::frame::{WireError, kind_name};
 use crate::pg::messages::report::{Fields, Report, Severity};
 use crate::pg::scram::ScramError;
-use crate::session::channel::ReadError;
+use crate::session::stream::channel::ReadError;
 
 /// Why there is no upstream session. `Display` is for logs: it may name hosts and roles, never passwords.
 #[derive(Debug, thiserror::Error)]

@@ -1,3 +1,5 @@
+//! The lists of built-in functions, operators and casts: readable, without overlap, nothing that reaches further on them.
+
 use super::*;
 
 #[test]

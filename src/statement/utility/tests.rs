@@ -1,3 +1,5 @@
+//! Utility statements and the footprints they leave.
+
 use super::*;
 use crate::catalog::{Column, ColumnKey, Parts, Relation, RelationKey, RelationKind};
 use crate::statement::footprint::{Access, CopyFormat, Flow, Position, TransactionVerb};

@@ -1,3 +1,5 @@
+//! RocksDB: what survives reopening, which files it leaves to whom, and records it cannot read.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;

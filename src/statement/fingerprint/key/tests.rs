@@ -1,3 +1,5 @@
+//! Which literals the cache key cuts, and which texts have no key.
+
 use super::*;
 
 /// The skeleton as text: `<s>`, `<i>`, `<I>`, `<n>` for cut strings, integers, large integers and numbers with a point.

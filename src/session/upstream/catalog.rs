@@ -21,11 +21,11 @@ const MESSAGE_MAX: usize = 64 * 1024 * 1024;
 /// The catalog of `database`, or why it cannot be read, in words without secrets.
 ///
 /// Cancel safe: the connection is dropped.
-pub async fn catalog(database: &Arc<Database>) -> Result<Catalog, String> {
-    tokio::time::timeout(LIMIT, read(database)).await.map_err(|_| "no answer in time".to_owned())?
+pub async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
+    tokio::time::timeout(LIMIT, collect(database)).await.map_err(|_| "no answer in time".to_owned())?
 }
 
-async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
+async fn collect(database: &Arc<Database>) -> Result<Catalog, String> {
     let connected = upstream::connect(database, &[], "holdpoint catalog").await.map_err(|error| error.to_string())?;
     let mut stream = connected.stream;
     let mut buffer = connected.leftovers;

@@ -216,7 +216,7 @@ mod tests {
         let (client, mut client_peer) = tokio::io::duplex(1024);
         let (upstream, mut upstream_peer) = tokio::io::duplex(1024);
         let mut link = Link::new(client, upstream, BytesMut::new());
-        link.to_client.resize(MARK + 10, 1);
+        link.to_client.resize(MARK + 4096, 1);
         upstream_peer.write_all(b"row").await.expect("pipe takes three bytes");
         let both = Interest { client: true, upstream: true };
         let early = tokio::time::timeout(std::time::Duration::from_millis(20), link.turn(both)).await;
@@ -224,7 +224,7 @@ mod tests {
         let mut sink = vec![0; 4096];
         let reader = async move {
             let mut sum = 0;
-            while sum < MARK + 10 {
+            while sum < 4608 {
                 sum += client_peer.read(&mut sink).await.expect("client side stays open");
             }
             client_peer
