@@ -140,6 +140,12 @@ impl AuditLog {
         })
     }
 
+    /// Hands in an ordinary event if there is room; gives it back if there is not, for [`AuditLog::append`].
+    pub fn offer(&self, event: Event) -> Option<Event> {
+        let refused = self.queue.try_send(Item { events: vec![event], durable: None }).err()?;
+        refused.into_inner().events.pop()
+    }
+
     /// Hands in an ordinary event, waiting for room in the queue: this is how a slow log slows its sessions down.
     /// Cancel safe: dropped before it is ready, nothing is recorded.
     ///

@@ -8,15 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::masking::column::ResultColumn;
-
-/// What a prepared statement was described as: parameter types and result columns (`None`: no rows).
+/// What a prepared statement was described as: parameter types and result header.
 #[derive(Debug, Default)]
 pub struct Description {
     /// Parameter type OIDs, from ParameterDescription.
     pub parameters: OnceLock<Vec<u32>>,
-    /// Result columns, from RowDescription or NoData.
-    pub columns: OnceLock<Option<Vec<ResultColumn>>>,
+    /// The RowDescription, as it came; `None`: NoData.
+    pub header: OnceLock<Option<Bytes>>,
 }
 
 /// One reply owed. `R` is what the session keeps about a running statement.

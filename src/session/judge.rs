@@ -4,8 +4,14 @@ pub mod shelf;
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::audit::meters;
 use crate::catalog::Catalog;
 use crate::identity::agent::Agent;
+use crate::masking::column::Format;
+use crate::masking::plan::Plan;
 use crate::policy::class::ClassMap;
 use crate::policy::judge::{Evidence, Subject};
 use crate::policy::rules::RuleSet;
@@ -34,7 +40,6 @@ impl World {
 }
 
 /// One statement of a text with its ruling.
-#[derive(Clone)]
 pub struct Judgement {
     /// What was read.
     pub statement: Statement,
@@ -45,12 +50,49 @@ pub struct Judgement {
     /// The planner's word could change the ruling, and was not asked yet.
     pub wants_estimate: bool,
     normalised: OnceLock<Normalised>,
+    /// Plans made for result headers seen before: the header's bytes and the formats asked for.
+    plans: Mutex<Vec<(Bytes, Vec<Format>, Arc<Plan>)>>,
+    counters: OnceLock<Vec<metrics::Counter>>,
 }
+
+/// Plans kept per statement: a header changes only with its table.
+const PLANS_MAX: usize = 4;
 
 impl Judgement {
     /// Text without literals and its fingerprint, for the audit; made at the first use.
     pub fn normalised(&self) -> &Normalised {
         self.normalised.get_or_init(|| normalise(&self.statement.text))
+    }
+
+    /// The plan for a result header seen before, byte for byte.
+    pub fn kept_plan(&self, header: &[u8], formats: &[Format]) -> Option<Arc<Plan>> {
+        let plans = self.plans.lock();
+        plans.iter().find(|(of, with, _)| of == header && with == formats).map(|(_, _, plan)| plan.clone())
+    }
+
+    /// Keeps a plan that both witnesses agree on.
+    pub fn keep_plan(&self, header: Bytes, formats: &[Format], plan: Arc<Plan>) {
+        let mut plans = self.plans.lock();
+        if plans.len() >= PLANS_MAX {
+            plans.clear();
+        }
+        plans.push((header, formats.to_vec(), plan));
+    }
+
+    /// Counts one statement: labels have few values, never text or ids.
+    pub fn count(&self, verdict: &'static str) {
+        let counters = self.counters.get_or_init(|| {
+            let verb = crate::policy::rules::file::verb_name(self.statement.footprint.verb);
+            let mut counters = vec![
+                metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict),
+            ];
+            for hit in &self.ruling.hits {
+                let mode = if hit.enforced { "enforce" } else { "report" };
+                counters.push(metrics::counter!(meters::RULE_HITS, "rule" => hit.rule.0.clone(), "mode" => mode));
+            }
+            counters
+        });
+        counters.iter().for_each(|counter| counter.increment(1));
     }
 }
 
@@ -158,7 +200,15 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
             bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), evidence);
         let wants_estimate = evidence == Evidence::default()
             && bench.world.rules.needs_estimate(&statement.footprint, &bench.world.classes, bench.catalog(), &subject);
-        statements.push(Judgement { statement, ruling, evidence, wants_estimate, normalised: OnceLock::new() });
+        statements.push(Judgement {
+            statement,
+            ruling,
+            evidence,
+            wants_estimate,
+            normalised: OnceLock::new(),
+            plans: Mutex::default(),
+            counters: OnceLock::new(),
+        });
     }
     Judged { text: Arc::from(text), world: bench.world.clone(), statements }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::audit::event::Event;
 use crate::identity::agent::Agent;
 use crate::identity::ids::SessionId;
 use crate::pg::ledger::Ledger;
@@ -92,6 +93,8 @@ pub struct Session {
     /// The session is to end after the present answer.
     ending: Option<String>,
     statements: u64,
+    /// Events that the audit log has no room for yet.
+    untold: Vec<Event>,
 }
 
 impl Session {
@@ -122,6 +125,7 @@ impl Session {
             passing: 0,
             ending: None,
             statements: 0,
+            untold: Vec::new(),
         };
         session.said.claims.application_name = established.application_name;
         for (name, value) in established.claims {
@@ -151,6 +155,9 @@ impl Session {
             }
             if let (Some(why), true) = (&self.ending, self.ledger.is_empty()) {
                 return Err(End::Proxy(why.clone()));
+            }
+            if !self.untold.is_empty() {
+                self.tell_untold().await;
             }
             let Some(message) = self.next_client_frame()? else { break };
             self.on_client(message).await?;

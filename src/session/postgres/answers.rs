@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::masking::column::Format;
 use crate::masking::copy::{self, CopyMasker};
 use crate::masking::plan::plan;
 use crate::pg::diagnostics;
 use crate::pg::ledger::Owed;
 use crate::pg::results::{parameter_types, result_columns, tag_rows};
 use crate::pg::{compose, frame};
-use crate::session::postgres::rows::PART;
+use crate::session::postgres::rows::{PART, apply_formats};
 use crate::session::postgres::statements::Running;
 use crate::session::postgres::{End, Session};
-use crate::statement::footprint::{Output, Transfer};
+use crate::statement::footprint::Transfer;
 
 /// Largest message of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.
 const MESSAGE_MAX: usize = 1 << 30;
@@ -191,10 +192,10 @@ impl Session {
                         let _kept = description.parameters.set(parameter_types(message).map_err(fault)?);
                     }
                     b'T' => {
-                        let _kept = description.columns.set(Some(result_columns(message).map_err(fault)?));
+                        let _kept = description.header.set(Some(message.clone()));
                     }
                     _ => {
-                        let _kept = description.columns.set(None);
+                        let _kept = description.header.set(None);
                     }
                 }
                 if for_client {
@@ -217,31 +218,51 @@ impl Session {
 
     /// RowDescription of a simple Query: the plan for the rows that follow.
     fn on_result_header(&mut self, message: &Bytes) -> Result<(), End> {
-        let columns = result_columns(message).map_err(fault)?;
         let Some((running, _)) = self.running() else { return Err(fault("a result where none is owed")) };
-        let predicted =
-            running.judged.statements.get(running.index).and_then(|one| one.statement.footprint.outputs.clone());
         let discard = running.discard;
-        self.plan_rows(predicted.as_deref(), &columns);
+        self.plan_rows(message, &[])?;
         if !discard {
             self.link.to_client.extend_from_slice(message);
         }
         Ok(())
     }
 
-    /// Makes the plan of the running statement. A disagreement of the witnesses masks everything and ends the session after it.
-    pub(super) fn plan_rows(&mut self, predicted: Option<&[Output]>, columns: &[crate::masking::column::ResultColumn]) {
+    /// Makes the plan of the running statement from its RowDescription and the formats of its portal. A disagreement of the
+    /// witnesses masks everything and ends the session after it.
+    pub(super) fn plan_rows(&mut self, header: &Bytes, formats: &[Format]) -> Result<(), End> {
         let keys = self.services.mask_keys.clone();
-        let Some((running, _)) = self.running() else { return };
-        let world = running.judged.world.clone();
-        let planned = plan(predicted, columns, &world.classes, &world.catalog, &keys);
-        running.masked = planned.plan.masked_names();
-        running.plan = Some(Arc::new(planned.plan));
-        let id = running.id;
-        if let Some(what) = planned.disagreement {
-            self.tell_disagreement(id, &what);
-            self.ending = Some("the server's word and the statement's reading disagree about a result".to_owned());
+        let Some((running, _)) = self.running() else { return Ok(()) };
+        let judged = running.judged.clone();
+        let one = judged.statements.get(running.index);
+        if let Some(plan) = one.and_then(|one| one.kept_plan(header, formats)) {
+            running.masked = plan.masked_names();
+            running.plan = Some(plan);
+            return Ok(());
         }
+        let mut columns = result_columns(header).map_err(fault)?;
+        apply_formats(&mut columns, formats);
+        let predicted = one.and_then(|one| one.statement.footprint.outputs.as_deref());
+        let planned = plan(predicted, &columns, &judged.world.classes, &judged.world.catalog, &keys);
+        let plan = Arc::new(planned.plan);
+        running.masked = plan.masked_names();
+        running.plan = Some(plan.clone());
+        let id = running.id;
+        match (planned.disagreement, one) {
+            (Some(what), _) => {
+                self.tell_disagreement(id, &what);
+                self.ending = Some("the server's word and the statement's reading disagree about a result".to_owned());
+                // The likeliest cause is a catalog that is behind: the next session should not meet it again.
+                let keeper = self.keeper.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = keeper.refresh().await {
+                        tracing::warn!(%error, "catalog not refreshed after a disagreement");
+                    }
+                });
+            }
+            (None, Some(one)) => one.keep_plan(header.clone(), formats, plan),
+            (None, None) => {}
+        }
+        Ok(())
     }
 
     fn on_complete(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {

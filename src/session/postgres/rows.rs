@@ -126,20 +126,18 @@ impl Session {
         let Some((running, _)) = self.running() else {
             return Err(fault("a row where none is owed"));
         };
-        let predicted = running.judged.statements.first().and_then(|one| one.statement.footprint.outputs.clone());
+        let formats = running.formats.clone();
         let described =
-            running.description.as_ref().and_then(|description| description.columns.get().cloned()).flatten();
-        let Some(mut columns) = described else {
+            running.description.as_ref().and_then(|description| description.header.get().cloned()).flatten();
+        let Some(header) = described else {
             return Err(fault("rows of a statement that was described as having none"));
         };
-        apply_formats(&mut columns, &running.formats);
-        self.plan_rows(predicted.as_deref(), &columns);
-        Ok(())
+        self.plan_rows(&header, &formats)
     }
 }
 
 /// Result formats of a Bind: none means text, one is for all, else one each (manual, "Bind").
-fn apply_formats(columns: &mut [ResultColumn], formats: &[Format]) {
+pub(super) fn apply_formats(columns: &mut [ResultColumn], formats: &[Format]) {
     for (index, column) in columns.iter_mut().enumerate() {
         let format = if formats.len() == 1 { formats.first() } else { formats.get(index) };
         column.format = format.copied().unwrap_or(Format::Text);

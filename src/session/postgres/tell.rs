@@ -6,14 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::audit::event::{Event, StatementEvent};
-use crate::audit::meters;
 use crate::gate::life::End as ApprovalEnd;
 use crate::gate::refusal::Refusal;
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::policy::ruling::Effect;
-use crate::session::judge::{Judged, Judgement};
+use crate::session::judge::Judged;
 use crate::session::postgres::statements::{Portal, Running};
 use crate::session::postgres::{End, Session};
 
@@ -71,21 +70,10 @@ impl Session {
         self.tell_statement(&judged, index, told);
     }
 
-    /// Metrics of one statement: no text, no id, only what has few values.
-    fn count(&self, one: &Judgement, verdict: &'static str) {
-        let verb = crate::policy::rules::file::verb_name(one.statement.footprint.verb);
-        metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict)
-            .increment(1);
-        for hit in &one.ruling.hits {
-            let mode = if hit.enforced { "enforce" } else { "report" };
-            metrics::counter!(meters::RULE_HITS, "rule" => hit.rule.0.clone(), "mode" => mode).increment(1);
-        }
-    }
-
     fn tell_statement(&mut self, judged: &Judged, index: usize, told: Outcome) {
         let Some(one) = judged.statements.get(index) else { return };
         let verdict = verdict_word(one.ruling.effect);
-        self.count(one, verdict);
+        one.count(verdict);
         let event = StatementEvent {
             session: self.id,
             statement: told.id,
@@ -142,10 +130,21 @@ impl Session {
         self.record(Event::Disagreement { session: self.id, statement, what: what.to_owned() });
     }
 
-    /// Hands an ordinary event to the audit log. A full queue is counted there and recorded as a gap.
-    fn record(&self, event: Event) {
-        if let Err(error) = self.services.audit.record(event) {
-            tracing::warn!(session = self.id.0, %error, "an event was not recorded");
+    /// Hands an ordinary event to the audit log. What it has no room for waits here, and the session with it.
+    fn record(&mut self, event: Event) {
+        if self.untold.is_empty() {
+            self.untold.extend(self.services.audit.offer(event));
+        } else {
+            self.untold.push(event);
+        }
+    }
+
+    /// Waits until the audit log has taken what it had no room for: a slow log slows its sessions down.
+    pub(super) async fn tell_untold(&mut self) {
+        for event in std::mem::take(&mut self.untold) {
+            if let Err(error) = self.services.audit.append(event).await {
+                tracing::error!(session = self.id.0, %error, "an event was not recorded");
+            }
         }
     }
 
@@ -216,6 +215,7 @@ impl Session {
             self.finish_unused(portal);
         }
         self.record(Event::SessionClosed { session: self.id, why: end.to_string() });
+        self.tell_untold().await;
         tracing::info!(session = self.id.0, agent = %self.agent.name, why = %end, "session closed");
     }
 
