@@ -158,6 +158,12 @@ pub fn parameter_status(name: &str, value: &str) -> Bytes {
     })
 }
 
+/// A ParameterStatus about this setting.
+pub fn is_parameter(message: &[u8], setting: &[u8]) -> bool {
+    let name = message.get(5..).and_then(|body| body.split(|byte| *byte == 0).next());
+    message.first() == Some(&b'S') && name == Some(setting)
+}
+
 /// A ParameterStatus of the upstream that tells of a setting that changes how statements are read or resolved.
 pub fn parameter_changes_reading(message: &[u8]) -> bool {
     let body = message.get(5..).unwrap_or_default();

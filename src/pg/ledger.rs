@@ -87,6 +87,11 @@ impl<R> Ledger<R> {
         self.owed.is_empty()
     }
 
+    /// Behind the present reply the client's Sync is next: nothing else runs in its transaction.
+    pub fn ends_here(&self) -> bool {
+        matches!(self.owed.get(1), Some(Owed::Sync { for_client: true }))
+    }
+
     /// How many replies are owed.
     pub fn len(&self) -> usize {
         self.owed.len()

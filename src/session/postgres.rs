@@ -195,7 +195,10 @@ impl Session {
         let turn = tokio::select! {
             turn = self.link.turn(interest) => turn,
             () = self.cancel.handle().requested() => {
-                self.cancel_upstream();
+                // With nothing under way there is nothing to cancel, and a late request would hit the next statement.
+                if !self.ledger.is_empty() {
+                    drop(self.cancel_upstream());
+                }
                 return Ok(());
             }
             () = self.services.draining.cancelled(), if self.status == b'I' && self.ledger.is_empty() => return Ok(()),
@@ -240,13 +243,13 @@ impl Session {
     }
 
     /// Asks the upstream to cancel, beside the session. Best effort, as cancelling always is (manual, "Canceling Requests").
-    fn cancel_upstream(&self) {
+    fn cancel_upstream(&self) -> tokio::task::JoinHandle<()> {
         let handle = self.cancel.handle().clone();
         tokio::spawn(async move {
             if let Err(error) = cancel::send_upstream(&handle).await {
                 tracing::warn!(%error, "a cancel request did not reach the upstream");
             }
-        });
+        })
     }
 
     /// Sends one client frame where it belongs.
@@ -277,7 +280,7 @@ impl Session {
             b'S' => self.on_sync(),
             // Left over from a COPY that failed: the server ignores them outside COPY, so do we.
             b'd' | b'c' | b'f' => Ok(()),
-            b'F' => self.refuse_function_call(),
+            b'F' => self.refuse_function_call().await,
             other => {
                 Err(End::ClientFault(format!("message type `{}` is not known", char::from(other).escape_default())))
             }

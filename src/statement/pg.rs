@@ -18,6 +18,10 @@ use crate::statement::tree::{Dml, Expr, Name, Query, Unknown};
 /// The longest text that is read, in bytes.
 pub const TEXT_MAX: usize = 1 << 20;
 
+/// Comments opened in one run of operator characters, at most. The grammar's scanner looks at the whole run again for each
+/// of them, so that `/*/*/*…` costs it the square of its length.
+const STACKED_MAX: usize = 64;
+
 /// A parsed statement and where it stands in its batch.
 #[derive(Debug)]
 pub struct Parsed {
@@ -54,6 +58,9 @@ pub fn parse(text: &str, standard_conforming_strings: bool) -> Result<Vec<Parsed
     if text.as_bytes().contains(&0) {
         return Err(Unreadable::ZeroByte);
     }
+    if stacked_comments(text.as_bytes()) > STACKED_MAX {
+        return Err(Unreadable::TooDeep);
+    }
     let mut options = ParserOptions::DISABLE_ESCAPE_STRING_WARNING;
     if !standard_conforming_strings {
         options |= ParserOptions::DISABLE_STANDARD_CONFORMING_STRINGS;
@@ -76,6 +83,21 @@ pub fn parse(text: &str, standard_conforming_strings: bool) -> Result<Vec<Parsed
         parsed.push(Parsed { node, start, end });
     }
     Ok(parsed)
+}
+
+/// The most `/*` in any one run of operator characters, quoted or not.
+fn stacked_comments(text: &[u8]) -> usize {
+    let (mut most, mut here, mut before) = (0, 0, b' ');
+    for &byte in text {
+        if !b"~!@#^&|`?+-*/%<>=".contains(&byte) {
+            here = 0;
+        } else if (before, byte) == (b'/', b'*') {
+            here += 1;
+            most = most.max(here);
+        }
+        before = byte;
+    }
+    most
 }
 
 /// Parses a text that must be one query, such as a view's definition.
@@ -119,4 +141,18 @@ fn inner(node: &Option<Box<Node>>) -> Option<&Node> {
 
 fn unknown(what: &str, why: &str) -> Unknown {
     Unknown { what: name(what), why: name(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_stacked_to_waste_time_are_too_deep() {
+        let stacked = |count: usize| format!("{}SELECT 1{}", "/*".repeat(count), "*/".repeat(count));
+        assert!(matches!(parse(&stacked(500_000 / 2), true), Err(Unreadable::TooDeep)));
+        assert!(parse(&stacked(50), true).is_ok_and(|parsed| parsed.is_empty()));
+        let banner = format!("/*{}*/ SELECT 1 -- {}", "*".repeat(5000), "/* ".repeat(5000));
+        assert_eq!(parse(&banner, true).map(|parsed| parsed.len()), Ok(1));
+    }
 }

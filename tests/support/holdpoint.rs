@@ -1,57 +1,109 @@
-//! A real Holdpoint process in front of a real server, with its own directory, ports, agent and approvers.
+//! A real Holdpoint process in front of a real server, with its own directory, ports, database, agent and approvers.
+//!
+//! Credentials are made once per test program and copied, so that a test costs one process start and one database clone.
 
-use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::server::Postgres;
+
+/// The agent's name.
+pub const AGENT: &str = "reporting-bot";
+/// A second agent.
+pub const OTHER_AGENT: &str = "other-bot";
+/// The role that the proxy logs in as.
+pub const ROLE: &str = "shop_app";
+/// Its password.
+pub const ROLE_PASSWORD: &str = "shop-app-secret";
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+const PEOPLE: &str = "people:\n  - { name: dana@example.com, groups: [approvers, dba] }\n  \
+- { name: erin@example.com, groups: [approvers] }\n  - { name: mia@example.com, groups: [approvers] }\n";
+
 /// What a test changes about the default set-up.
+#[derive(Default)]
 pub struct Setup {
-    /// `host: …` block of the database `shop`, indented by four spaces.
-    pub upstream: String,
     /// Contents of the single rules file; `None`: the shipped baseline.
     pub rules: Option<String>,
     /// More top-level YAML.
     pub extra: String,
+    /// Where the upstream is, if not at the shared server: `host: …, port: …`.
+    pub upstream: Option<String>,
+}
+
+impl Setup {
+    /// These rules.
+    pub fn rules(rules: impl Into<String>) -> Self {
+        Self { rules: Some(rules.into()), ..Self::default() }
+    }
+
+    /// With more top-level YAML.
+    pub fn with(mut self, extra: &str) -> Self {
+        self.extra.push_str(extra);
+        self.extra.push('\n');
+        self
+    }
 }
 
 /// The running process. Killed when dropped.
 pub struct Holdpoint {
-    child: Child,
+    child: Option<Child>,
     /// Its directory.
     pub dir: PathBuf,
     /// Where PostgreSQL clients connect.
     pub port: u16,
     /// The API's address.
     pub api: String,
+    /// Database on the real server.
+    pub database: String,
+    /// Credentials.
+    pub keys: &'static Credentials,
+    /// The upstream is none of ours: do not wait for it.
+    elsewhere: bool,
+    client: reqwest::Client,
+}
+
+/// Secrets of a template directory that every test's store is copied from.
+pub struct Credentials {
+    dir: PathBuf,
     /// The agent's secret.
-    pub secret: String,
-    /// Token of dana@example.com (approvers, dba).
+    pub agent: String,
+    /// The other agent's secret.
+    pub other_agent: String,
+    /// Token of dana@example.com (approvers, dba): may do everything.
     pub dana: String,
     /// Token of erin@example.com (approvers).
     pub erin: String,
-    /// Token of the agent's owner, mia@example.com (approvers).
+    /// Token of the agents' owner, mia@example.com (approvers).
     pub mia: String,
-    client: reqwest::Client,
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
 }
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
 }
 
-fn holdpoint(dir: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_holdpoint"))
-        .arg("--config")
-        .arg(dir.join("holdpoint.yaml"))
-        .args(arguments)
-        .output()
-        .expect("holdpoint starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    text
+fn run(dir: &Path, token: Option<&str>, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdpoint"));
+    command.arg("--config").arg(dir.join("holdpoint.yaml")).args(arguments).env_remove("HOLDPOINT_TOKEN");
+    if let Some(token) = token {
+        command.env("HOLDPOINT_TOKEN", token);
+    }
+    let output = command.output().expect("holdpoint starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text)
 }
 
 fn word_with(text: &str, prefix: &str) -> String {
@@ -61,10 +113,75 @@ fn word_with(text: &str, prefix: &str) -> String {
         .to_owned()
 }
 
+impl Credentials {
+    /// Made at first use.
+    pub fn shared() -> &'static Self {
+        static MADE: OnceLock<Credentials> = OnceLock::new();
+        MADE.get_or_init(Self::make)
+    }
+
+    fn make() -> Self {
+        let dir = std::env::temp_dir().join(format!("holdpoint-keys-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let config =
+            format!("version: 1\nstore: data\ndatabases:\n  shop: {{ host: 127.0.0.1, user: nobody }}\n{PEOPLE}");
+        std::fs::write(dir.join("holdpoint.yaml"), config).expect("the configuration is written");
+        let agent = |name: &str| {
+            let (done, text) =
+                run(&dir, None, &["agents", "add", name, "--owner", "mia@example.com", "--database", "shop"]);
+            assert!(done, "{text}");
+            let dsn = word_with(&text, "postgresql://");
+            dsn.split(':').nth(2).and_then(|rest| rest.split('@').next()).expect("a secret in the DSN").to_owned()
+        };
+        let token = |person: &str, scopes: &[&str]| {
+            let mut arguments = vec!["tokens", "create", "--person", person];
+            for scope in scopes {
+                arguments.extend(["--scope", scope]);
+            }
+            let (done, text) = run(&dir, None, &arguments);
+            assert!(done, "{text}");
+            word_with(&text, "hpt_")
+        };
+        let decide = ["approvals:decide", "approvals:read"];
+        let everything = ["approvals:decide", "approvals:read", "audit:read", "rules:write", "admin"];
+        Self {
+            agent: agent(AGENT),
+            other_agent: agent(OTHER_AGENT),
+            dana: token("dana@example.com", &everything),
+            erin: token("erin@example.com", &decide),
+            mia: token("mia@example.com", &decide),
+            dir,
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("a readable directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else if entry.file_name() != "LOCK" {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
 impl Holdpoint {
-    /// Starts one with one agent, `reporting-bot`, owned by mia@example.com.
-    pub fn start(setup: &Setup) -> Self {
-        let dir = std::env::temp_dir().join(format!("holdpoint-test-{}-{}", std::process::id(), free_port()));
+    /// Starts one in front of a fresh clone of the sample database, and waits until it is ready.
+    pub async fn start(setup: Setup) -> Self {
+        let mut stage = Self::prepare(setup);
+        stage.restart().await;
+        stage
+    }
+
+    fn prepare(setup: Setup) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let keys = Credentials::shared();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("holdpoint-test-{}-{number}", std::process::id()));
+        copy(&keys.dir, &dir);
         std::fs::create_dir_all(dir.join("rules")).expect("a directory");
         let (port, api_port) = (free_port(), free_port());
         let rules = match &setup.rules {
@@ -74,30 +191,21 @@ impl Holdpoint {
             }
             None => "",
         };
+        let database = crate::sample::clone_database(number);
+        let elsewhere = setup.upstream.is_some();
+        let upstream = setup.upstream.unwrap_or_else(|| format!("host: 127.0.0.1, port: {}", Postgres::shared().port));
         let config = format!(
-            "version: 1\npostgres: {{ listen: \"127.0.0.1:{port}\" }}\napi: {{ listen: \"127.0.0.1:{api_port}\" }}\nstore: data\n{rules}\
-             databases:\n  shop:\n{}\npeople:\n  - {{ name: dana@example.com, groups: [approvers, dba] }}\n  \
-             - {{ name: erin@example.com, groups: [approvers] }}\n  - {{ name: mia@example.com, groups: [approvers] }}\n{}",
-            setup.upstream, setup.extra
+            "version: 1\npostgres: {{ listen: \"127.0.0.1:{port}\" }}\napi: {{ listen: \"127.0.0.1:{api_port}\" }}\nstore: data\n\
+             {rules}databases:\n  shop: {{ {upstream}, database: {database}, user: {ROLE}, password: {ROLE_PASSWORD}, sslmode: disable }}\n\
+             {PEOPLE}{}",
+            setup.extra
         );
-        std::fs::File::create(dir.join("holdpoint.yaml"))
-            .and_then(|mut file| file.write_all(config.as_bytes()))
-            .expect("the configuration is written");
-        let added = holdpoint(&dir, &["agents", "add", "reporting-bot", "--owner", "mia@example.com", "--database", "shop"]);
-        let dsn = word_with(&added, "postgresql://");
-        let secret = dsn.split(':').nth(2).and_then(|rest| rest.split('@').next()).expect("a secret in the DSN").to_owned();
-        let token = |person: &str| {
-            let made = holdpoint(
-                &dir,
-                &["tokens", "create", "--person", person, "--scope", "approvals:decide", "--scope", "approvals:read"],
-            );
-            word_with(&made, "hpt_")
-        };
-        let (dana, erin, mia) = (token("dana@example.com"), token("erin@example.com"), token("mia@example.com"));
+        std::fs::write(dir.join("holdpoint.yaml"), config).expect("the configuration is written");
+        // Already installed by another test: fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(40)).build().expect("an HTTP client");
         let api = format!("http://127.0.0.1:{api_port}");
-        let child = Self::spawn(&dir);
-        Self { child, dir, port, api, secret, dana, erin, mia, client }
+        Self { child: None, dir, port, api, database, keys, elsewhere, client }
     }
 
     fn spawn(dir: &Path) -> Child {
@@ -112,17 +220,18 @@ impl Holdpoint {
             .expect("holdpoint serves")
     }
 
-    /// Waits until it says that it is ready.
-    pub async fn ready(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+    /// Starts it (again) on the same directory and waits until it says that it is ready.
+    pub async fn restart(&mut self) {
+        self.child = Some(Self::spawn(&self.dir));
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             if let Ok(answer) = self.client.get(format!("{}/readyz", self.api)).send().await
-                && answer.status().is_success()
+                && (answer.status().is_success() || self.elsewhere)
             {
                 return;
             }
             assert!(Instant::now() < deadline, "not ready: {}", self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -133,44 +242,78 @@ impl Holdpoint {
 
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Starts it again on the same directory.
-    pub fn restart(&mut self) {
-        self.child = Self::spawn(&self.dir);
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().expect("it runs").id()
     }
 
-    /// Runs a command of the same binary against the same directory.
-    pub fn command(&self, arguments: &[&str]) -> String {
-        holdpoint(&self.dir, arguments)
+    /// Sends a signal by name: `TERM`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().expect("kill runs");
+        assert!(sent.success(), "no signal {name}");
+    }
+
+    /// Waits for the process to end by itself. `None`: it does not.
+    pub async fn ended(&mut self, within: Duration) -> Option<i32> {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.as_mut().expect("it was started").try_wait().expect("a status") {
+                self.child = None;
+                return Some(status.code().unwrap_or(-1));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
+    /// Runs a command of the same binary as dana. What it printed, and whether it succeeded.
+    pub fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let mut all = vec!["--url", self.api.as_str()];
+        all.extend(arguments);
+        run(&self.dir, Some(&self.keys.dana), &all)
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// One agent connection; the connection task ends with the client.
-    pub async fn connect(&self) -> tokio_postgres::Client {
+    pub async fn connect(&self) -> std::sync::Arc<tokio_postgres::Client> {
         self.connect_with("").await
     }
 
     /// The same with more connection parameters, `libpq` style.
-    pub async fn connect_with(&self, more: &str) -> tokio_postgres::Client {
-        let parameters = format!(
-            "host=127.0.0.1 port={} user=reporting-bot password={} dbname=shop {more}",
-            self.port, self.secret
-        );
-        let (client, connection) =
-            tokio_postgres::connect(&parameters, tokio_postgres::NoTls).await.unwrap_or_else(|error| {
-                panic!("connect: {error:?}\n{}", self.log());
-            });
+    pub async fn connect_with(&self, more: &str) -> std::sync::Arc<tokio_postgres::Client> {
+        self.try_connect(more).await.unwrap_or_else(|error| panic!("connect: {error:?}\n{}", self.log()))
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_connect(
+        &self,
+        more: &str,
+    ) -> Result<std::sync::Arc<tokio_postgres::Client>, tokio_postgres::Error> {
+        let parameters =
+            format!("host=127.0.0.1 port={} user={AGENT} password={} dbname=shop {more}", self.port, self.keys.agent);
+        let (client, connection) = tokio_postgres::connect(&parameters, tokio_postgres::NoTls).await?;
         tokio::spawn(async move {
             let _ended = connection.await;
         });
-        client
+        Ok(std::sync::Arc::new(client))
+    }
+
+    /// A connection to the same database past the proxy, as superuser.
+    pub fn direct(&self, sql: &str) -> String {
+        Postgres::shared().sql(&self.database, sql)
     }
 
     /// GET as a person.
@@ -179,48 +322,89 @@ impl Holdpoint {
         answer.json().await.expect("JSON")
     }
 
-    /// Pending approvals.
-    pub async fn pending(&self) -> Vec<Value> {
-        let page = self.get(&self.dana, "/v1/approvals?state=pending").await;
+    /// POST as a person. The HTTP status and the answer.
+    pub async fn post(&self, token: &str, path: &str, body: Value) -> (u16, Value) {
+        let sent = self.client.post(format!("{}{path}", self.api)).bearer_auth(token).json(&body).send().await;
+        let answer = sent.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Approvals in a state.
+    pub async fn approvals(&self, state: &str) -> Vec<Value> {
+        let page = self.get(&self.keys.dana, &format!("/v1/approvals?state={state}")).await;
         page["approvals"].as_array().cloned().unwrap_or_else(|| panic!("no approvals in {page}"))
     }
 
-    /// The one pending approval, as soon as there is one.
+    /// The one pending approval that somebody waits for, as soon as there is one.
     pub async fn one_pending(&self) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(approval) = self.pending().await.into_iter().next() {
+            let pending = self.approvals("pending").await;
+            if let Some(approval) = pending.into_iter().find(|approval| approval["waiting"] == Value::Bool(true)) {
                 return approval;
             }
             assert!(Instant::now() < deadline, "nothing is pending: {}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(15)).await;
         }
     }
 
-    /// Decides as a person: `approve` or `deny`. The HTTP status and the answer.
+    /// Decides as a person: `approve`, `deny`, `revoke`. The HTTP status and the answer.
     pub async fn decide(&self, token: &str, approval: &Value, verb: &str, reason: &str) -> (u16, Value) {
-        let id = approval["id"].as_str().expect("an id");
-        let answer = self
-            .client
-            .post(format!("{}/v1/approvals/{id}:{verb}", self.api))
-            .bearer_auth(token)
-            .json(&serde_json::json!({ "reason": reason, "digest": approval["request"]["digest"] }))
-            .send()
-            .await
-            .expect("an answer");
-        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+        let path = format!("/v1/approvals/{}:{verb}", id(approval));
+        self.post(token, &path, serde_json::json!({ "reason": reason, "digest": approval["request"]["digest"] })).await
+    }
+
+    /// Dana approves the one that is pending; returns it.
+    pub async fn approve_pending(&self) -> Value {
+        let approval = self.one_pending().await;
+        let (status, answer) = self.decide(&self.keys.dana, &approval, "approve", "fine").await;
+        assert_eq!(status, 200, "{answer}");
+        approval
+    }
+
+    /// Dana denies the one that is pending; returns it.
+    pub async fn deny_pending(&self, reason: &str) -> Value {
+        let approval = self.one_pending().await;
+        let (status, answer) = self.decide(&self.keys.dana, &approval, "deny", reason).await;
+        assert_eq!(status, 200, "{answer}");
+        approval
     }
 
     /// The approval of this id.
     pub async fn approval(&self, id: &str) -> Value {
-        self.get(&self.dana, &format!("/v1/approvals/{id}")).await
+        self.get(&self.keys.dana, &format!("/v1/approvals/{id}")).await
     }
+
+    /// Waits until an approval is in this state.
+    pub async fn approval_becomes(&self, id: &str, state: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let approval = self.approval(id).await;
+            if approval["state"] == state {
+                return approval;
+            }
+            assert!(Instant::now() < deadline, "{id} is {} and not {state}\n{}", approval["state"], self.log());
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+    }
+}
+
+/// The id of an approval.
+pub fn id(approval: &Value) -> &str {
+    approval["id"].as_str().unwrap_or_else(|| panic!("no id in {approval}"))
 }
 
 impl Drop for Holdpoint {
     fn drop(&mut self) {
         self.kill();
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            eprintln!("--- the end of Holdpoint's log, {} ---", self.dir.display());
+            let log = self.log();
+            eprintln!(
+                "{}",
+                log.lines().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+            );
+        } else {
             let _ = std::fs::remove_dir_all(&self.dir);
         }
     }

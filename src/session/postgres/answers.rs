@@ -92,6 +92,10 @@ impl Session {
         if message.first() == Some(&b'S') && compose::parameter_changes_reading(message) {
             self.reading.stale = true;
         }
+        if compose::is_parameter(message, b"session_authorization") {
+            // The client is who it logged in as; the upstream's role is none of its business.
+            return;
+        }
         self.link.to_client.extend_from_slice(message);
     }
 
@@ -271,7 +275,9 @@ impl Session {
             running.rows = tag_rows(message).unwrap_or(0);
         }
         if running.discard {
-            self.ending = Some("a refused result ended before it could be cancelled".to_owned());
+            if !self.refused_alone() {
+                self.ending = Some("a refused result ended before it could be cancelled".to_owned());
+            }
         } else {
             self.link.to_client.extend_from_slice(message);
         }
@@ -283,6 +289,18 @@ impl Session {
             self.ledger.pop();
         }
         Ok(())
+    }
+
+    /// A refused result that came to its end uncancelled did no harm: it only read, and its transaction held nothing else
+    /// that the client must now believe undone.
+    fn refused_alone(&mut self) -> bool {
+        let Some((running, simple)) = self.running() else { return false };
+        let reads =
+            running.alone
+                && running.judged.statements.iter().all(|one| {
+                    one.statement.footprint.verb == Verb::Select && one.statement.footprint.writes.is_empty()
+                });
+        reads && (simple || self.ledger.ends_here())
     }
 
     /// PortalSuspended: the portal goes on with its next Execute.

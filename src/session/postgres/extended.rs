@@ -106,6 +106,10 @@ impl Session {
             self.fail_extended(refusal::error("42P03", &text));
             return Ok(());
         }
+        if self.extended.portals.len() >= self.services.config.limits.prepared_max {
+            self.fail_extended(refusal::error("53400", "too many portals in this session"));
+            return Ok(());
+        }
         let formats: Vec<Format> = bind.result_formats.0.iter().map(|format| masking_format(*format)).collect();
         if prepared.local {
             let judged = self.judge_reading(&prepared.text).await?;
@@ -253,11 +257,13 @@ impl Session {
             self.local(answer);
             return Ok(());
         }
-        let running = Running::execute(name, portal);
+        let mut running = Running::execute(name, portal);
+        running.alone = self.status == b'I' && self.extended.executes == 0;
         let judged = portal.judged.clone();
         self.link.to_upstream.extend_from_slice(message);
         self.on_released(&judged);
         self.ledger.push(Owed::Execute(Box::new(running)));
+        self.extended.executes += 1;
         self.extended.unsynced = true;
         self.extended.executed = true;
         Ok(())
@@ -298,6 +304,7 @@ impl Session {
         self.extended.skipping = false;
         self.extended.unsynced = false;
         self.extended.executed = false;
+        self.extended.executes = 0;
         Ok(())
     }
 

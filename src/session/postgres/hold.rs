@@ -48,7 +48,8 @@ impl Session {
         if judged.statements.len() == 1 && self.status != b'E' {
             let text = judged.text.clone();
             if let Err(error) = self.ask_parse(&text).await? {
-                let shown = if judged.tainted() { crate::pg::diagnostics::scrubbed(&error) } else { error };
+                // Parsing reads no table, so its errors quote the client's own text and names only.
+                let shown = if self.tainted { crate::pg::diagnostics::scrubbed(&error) } else { error };
                 return self.answer_error(shown).await;
             }
         }

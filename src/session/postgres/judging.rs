@@ -252,7 +252,7 @@ impl Session {
         if ruling.effect == Effect::Hold {
             ruling.approval = judged.approval_policy();
         }
-        admit(&ruling, &self.said.claims, &self.digest(judged, parameters))
+        admit(&ruling, &self.claims(judged), &self.digest(judged, parameters))
     }
 
     /// The digest that a release is bound to (DESIGN §2.2).

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use crate::gate::approval::{Approval, Claims};
 use crate::identity::ids::ApprovalId;
 use crate::pg::compose;
+use crate::session::postgres::request::claimed;
 use crate::session::postgres::{End, Session};
 use crate::statement::footprint::SessionEffect;
 
@@ -111,8 +112,7 @@ impl Session {
 
     /// Takes a claim of the requester: shown to approvers as claimed.
     pub(super) fn claim(&mut self, name: &str, value: Option<&str>) {
-        let kept = value.map(|value| value.chars().filter(|c| !c.is_control()).take(500).collect::<String>());
-        let kept = kept.filter(|value| !value.is_empty());
+        let kept = value.and_then(claimed);
         let claims = &mut self.said.claims;
         match name {
             "reason" => claims.reason = kept,
@@ -128,17 +128,17 @@ impl Session {
 
     fn show(&self, name: &str) -> String {
         let claims = &self.said.claims;
-        let claimed = |value: &Option<String>| value.clone().unwrap_or_default();
+        let said = |value: &Option<String>| value.clone().unwrap_or_default();
         match name {
             "help" => HELP.to_owned(),
             "approval" => match &self.said.last_approval {
                 Some(id) => self.show_approval(id),
                 None => "nothing was held in this session".to_owned(),
             },
-            "reason" => claimed(&claims.reason),
-            "ticket" => claimed(&claims.ticket),
-            "end_user" => claimed(&claims.end_user),
-            "model" => claimed(&claims.model),
+            "reason" => said(&claims.reason),
+            "ticket" => said(&claims.ticket),
+            "end_user" => said(&claims.end_user),
+            "model" => said(&claims.model),
             "hold" => self.said.hold.map_or_else(|| "default".to_owned(), |hold| format!("{}s", hold.as_secs())),
             "agent" => self.agent.name.to_string(),
             other => match ApprovalId::parse(other) {

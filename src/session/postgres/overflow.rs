@@ -49,7 +49,7 @@ impl Session {
 
     /// Cancels a refused result upstream and drops what still comes, up to its end.
     async fn cancel_result(&mut self) -> Result<(), End> {
-        self.cancel_upstream();
+        let asked = self.cancel_upstream();
         let deadline = tokio::time::Instant::now() + CANCEL_LIMIT;
         while self.running().is_some_and(|(running, _)| running.discard) {
             let interest = Interest { client: self.interest().client, upstream: true };
@@ -62,6 +62,8 @@ impl Session {
             self.on_turn(&turn)?;
             self.answers()?;
         }
+        // A request that is still on its way would hit the next statement.
+        let _ = tokio::time::timeout_at(deadline, asked).await;
         Ok(())
     }
 }

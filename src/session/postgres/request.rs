@@ -1,6 +1,6 @@
 //! What a person is shown: the request of an approval, with classified literals withheld.
 
-use crate::gate::approval::{Request, Requester, ShownStatement, Target};
+use crate::gate::approval::{Claims, Request, Requester, ShownStatement, Target};
 use crate::policy::judge::words;
 use crate::session::judge::{Judged, Judgement};
 use crate::session::postgres::Session;
@@ -13,6 +13,26 @@ const PARAMETERS_MAX: usize = 50;
 const PARAMETER_CHARS: usize = 200;
 
 impl Session {
+    /// What the requester says of itself about this text: session settings first, then a trailing sqlcommenter block.
+    pub(super) fn claims(&self, judged: &Judged) -> Claims {
+        let mut claims = self.said.claims.clone();
+        let (_, pairs) = crate::statement::comment::split_sqlcommenter(&judged.text);
+        for (name, value) in pairs {
+            let place = match name.as_str() {
+                "reason" => &mut claims.reason,
+                "ticket" => &mut claims.ticket,
+                "end_user" => &mut claims.end_user,
+                "model" => &mut claims.model,
+                "traceparent" => &mut claims.traceparent,
+                _ => continue,
+            };
+            if place.is_none() {
+                *place = claimed(&value);
+            }
+        }
+        claims
+    }
+
     /// The request for holding this.
     pub(super) fn request(&self, held: &Held<'_>) -> Request {
         let judged = held.judged;
@@ -34,7 +54,7 @@ impl Session {
                 issued_by: self.agent.issued_by.clone(),
                 session: self.id,
                 client_addr: self.client_addr.clone(),
-                claims: self.said.claims.clone(),
+                claims: self.claims(judged),
             },
             target: Target {
                 protocol: "postgres".to_owned(),
@@ -103,4 +123,11 @@ fn masked_columns(judged: &Judged) -> Vec<String> {
         }
     }
     names
+}
+
+/// A claimed value as it is kept: one line, bounded; empty is none.
+pub(super) fn claimed(value: &str) -> Option<String> {
+    const CHARS_MAX: usize = 500;
+    let kept: String = value.chars().filter(|c| !c.is_control()).take(CHARS_MAX).collect();
+    (!kept.is_empty()).then_some(kept)
 }

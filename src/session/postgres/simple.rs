@@ -74,10 +74,12 @@ impl Session {
         self.extended.prepared.remove(&b""[..]);
         self.extended.portals.remove(&b""[..]);
         let ceiling = self.ceiling_of(&judged, 0, approval.is_some());
-        let running = Running::query(self.next_statement(), judged, approval, ceiling);
+        let mut running = Running::query(self.next_statement(), judged, approval, ceiling);
+        running.alone = self.status == b'I' && running.judged.statements.len() == 1;
         self.ledger.push(Owed::Query(Box::new(running)));
         self.extended.unsynced = false;
         self.extended.executed = false;
+        self.extended.executes = 0;
     }
 
     /// An error of ours as the whole answer to a Query, which fails the open transaction on both sides.
@@ -91,10 +93,7 @@ impl Session {
     }
 
     /// FunctionCall runs a function by OID, past everything that reads SQL: refused (manual, "Function Call").
-    pub(super) fn refuse_function_call(&mut self) -> Result<(), End> {
-        let mut answer = BytesMut::from(&refusal::error("0A000", refusal::FUNCTION_CALL)[..]);
-        answer.extend_from_slice(&compose::ready(self.status));
-        self.local(answer.freeze());
-        Ok(())
+    pub(super) async fn refuse_function_call(&mut self) -> Result<(), End> {
+        self.answer_error(refusal::error("0A000", refusal::FUNCTION_CALL)).await
     }
 }

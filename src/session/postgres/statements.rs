@@ -37,6 +37,8 @@ pub(super) struct Running {
     pub rows_before: u64,
     /// Its end was told to audit and approval.
     pub told: bool,
+    /// Nothing that ran before it in its transaction can have had effects.
+    pub alone: bool,
 }
 
 impl Running {
@@ -60,6 +62,7 @@ impl Running {
             discard: false,
             rows_before: 0,
             told: false,
+            alone: false,
         }
     }
 
@@ -138,4 +141,6 @@ pub(super) struct Extended {
     pub unsynced: bool,
     /// Among them a Bind: the implicit transaction has begun, holds locks and may have effects.
     pub executed: bool,
+    /// Executes since the last Sync.
+    pub executes: usize,
 }
