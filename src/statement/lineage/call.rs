@@ -51,6 +51,10 @@ impl Analyser<'_> {
             count if system => builtins::function(name, count),
             _ => None,
         };
+        if schema.is_none() && arguments.len() == 1 && self.is_temporary_type(name) {
+            // `name(value)` is a cast if no function of this name takes the value.
+            return self.not_understood(&format!("function {name}"), arguments);
+        }
         match (users.is_empty(), builtin) {
             (true, Some(kind)) => {
                 self.functions.insert(Arc::from(format!("{home}.{name}")));
@@ -128,6 +132,10 @@ impl Analyser<'_> {
                 Value::derived(arguments)
             }
             Kind::Count => Value::aggregated(arguments, Flow::Counted),
+            // `sum(row)` is `row.sum`: no sum takes a row.
+            Kind::NumericAggregate if arguments.iter().any(|argument| self.may_be_row(argument)) => {
+                Value::derived(arguments)
+            }
             Kind::NumericAggregate => Value::aggregated(arguments, Flow::Aggregated),
             Kind::ValueAggregate => Value::derived(arguments),
             Kind::OrderedAggregate => {
@@ -156,6 +164,11 @@ impl Analyser<'_> {
                 Value { fields: Some([member("x"), member("n")].into()), ..value }
             }
         }
+    }
+
+    /// Its type is a row's, or one of the user's, which may be.
+    fn may_be_row(&self, value: &Value) -> bool {
+        value.fields.is_some() || self.catalog.type_of(value.type_oid).is_some()
     }
 
     /// How the one column of a user's scalar function is named.
@@ -202,6 +215,14 @@ impl Analyser<'_> {
         let mut bound = RowBound::AtMost(1);
         for table_call in calls {
             let value = self.value(&table_call.call, beside, Position::Predicate).outside();
+            for (_, to) in &table_call.columns {
+                match to {
+                    Some(to) => {
+                        self.cast_value(Value { fixed: false, fields: None, ..value.clone() }, to);
+                    }
+                    None => self.opaque("column definition", "type not understood"),
+                }
+            }
             let user = self.user_column(&table_call.call);
             let arrays = self.takes_arrays(&table_call.call, beside);
             let named = columns_of(table_call, &value, alias.filter(|_| lone), user, arrays);
@@ -259,7 +280,7 @@ fn columns_of(
     }
     let member = |name: Name| Field { name: Some(name), value: Value::derived([value]) };
     if !table_call.columns.is_empty() {
-        return Some(table_call.columns.iter().cloned().map(member).collect());
+        return Some(table_call.columns.iter().map(|(name, _)| member(name.clone())).collect());
     }
     if let Some(fields) = &value.fields {
         return Some(fields.to_vec());

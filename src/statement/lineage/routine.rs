@@ -63,8 +63,28 @@ impl Analyser<'_> {
         if function.returns_set {
             self.local.multiplies = true;
         }
+        let may_be_member = |value: &Value| match (&value.fields, call.name.last()) {
+            (Some(_), Some(name)) => value.field(name).is_some(),
+            _ => value.type_oid == 0 || self.catalog.type_of(value.type_oid).is_some(),
+        };
+        let members: &[Value] = match arguments {
+            // `f(row)` means `row.f` if no function of this name takes the row.
+            [only] if call.name.len() == 1 && may_be_member(only) => arguments,
+            _ => &[],
+        };
         match self.result(function, &shape) {
-            Some(value) => value,
+            Some(value) if members.iter().all(|value| value.sources.is_empty() && !value.unknown) => value,
+            Some(value) => {
+                let mut either = Value::derived(members.iter().chain([&value]));
+                either.fields = value.fields.map(|fields| {
+                    let with = |field: &Field| Field {
+                        name: field.name.clone(),
+                        value: Value::derived(members.iter().chain([&field.value])),
+                    };
+                    fields.iter().map(with).collect()
+                });
+                either
+            }
             None => {
                 let name = format!("function {}.{}", function.schema, function.name);
                 self.not_understood(&name, arguments)
@@ -95,7 +115,9 @@ impl Analyser<'_> {
         }
         match body.strip_prefix("BEGIN ATOMIC").and_then(|rest| rest.trim_end().strip_suffix("END")) {
             Some(inside) => pg::parse_query(inside),
-            None => pg::parse_query(body),
+            // This text is read when it runs, with the session's settings.
+            None if self.scope.standard_conforming_strings || !body.contains('\\') => pg::parse_query(body),
+            None => None,
         }
     }
 
