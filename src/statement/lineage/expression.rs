@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Analyser;
 use super::names::{Env, Found, Table};
 use super::value::{Field, Value};
-use crate::catalog::ColumnKey;
+use crate::catalog::{ColumnKey, RelationKey};
 use crate::statement::builtins::{self, CastKind, OperatorKind};
 use crate::statement::footprint::Position;
 use crate::statement::tree::{Constant, Expr, Name, Operator, Query, SubqueryKind, TypeName};
@@ -234,6 +234,13 @@ impl Analyser<'_> {
         if let Some(value) = row.field(name) {
             return value.clone();
         }
+        if row.fields.is_none() && self.may_have_member(&row, name) {
+            let known = self.member_type(&row, name).is_some();
+            if !known {
+                self.opaque(&format!("field {name}"), "the members of this value are not known");
+            }
+            return Value { unknown: row.unknown || !known, ..Value::derived([&row]) };
+        }
         match self.attribute(name, &row) {
             Some(value) => value,
             None => {
@@ -241,6 +248,19 @@ impl Analyser<'_> {
                 Value { unknown: true, ..Value::derived([&row]) }
             }
         }
+    }
+
+    /// A member goes before a function of the same name.
+    fn may_have_member(&self, row: &Value, name: &str) -> bool {
+        let nothing = row.sources.is_empty() && !row.unknown;
+        self.member_type(row, name).is_some() || !nothing && (row.type_oid == 0 || self.may_be_row(row))
+    }
+
+    /// The type of a composite's member, if its type is in the catalog and has it.
+    fn member_type(&self, row: &Value, name: &str) -> Option<u32> {
+        let found = self.catalog.type_of(row.type_oid)?;
+        let relation = self.catalog.relation(RelationKey(found.relation))?;
+        Some(relation.column_named(name)?.type_oid)
     }
 
     fn subscript(&mut self, inner: &Expr, bounds: &[Expr], env: &Env<'_>, at: Position) -> Value {

@@ -31,6 +31,9 @@ const HARMLESS_OVERLOADS: [&str; 12] = [
     "uuid-ossp",
 ];
 
+/// OIDs of `anyelement`, `anynonarray`, `anycompatible`, `anycompatiblenonarray`: any of them may be a row.
+const POLYMORPHIC: [u32; 4] = [2283, 2776, 5077, 5079];
+
 impl Analyser<'_> {
     /// User functions that a name may mean.
     pub(super) fn visible(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Function>> {
@@ -65,7 +68,7 @@ impl Analyser<'_> {
         }
         let may_be_member = |value: &Value| match (&value.fields, call.name.last()) {
             (Some(_), Some(name)) => value.field(name).is_some(),
-            _ => value.type_oid == 0 || self.catalog.type_of(value.type_oid).is_some(),
+            _ => value.type_oid == 0 || self.may_be_row(value),
         };
         let members: &[Value] = match arguments {
             // `f(row)` means `row.f` if no function of this name takes the row.
@@ -147,6 +150,11 @@ impl Analyser<'_> {
         let names = self.result_names(function);
         let derived = |value: &Value| Value::derived([value]);
         let Some(names) = names else {
+            // In FROM a row stands as its members.
+            let returned = Value { type_oid: function.returns, ..Value::default() };
+            if POLYMORPHIC.contains(&function.returns) || self.may_be_row(&returned) {
+                return None;
+            }
             let [only] = shape.columns.as_slice() else { return None };
             return Some(derived(&only.value));
         };

@@ -123,6 +123,8 @@ fn tables() -> Vec<Relation> {
             &["id:23", "name", "price:1700", "stock:23", "tags:1009", "category", "attributes:3802"],
             &[&[1]],
         ),
+        table(22, "parcels", &["id:23", "sender:9003", "senders:9004", "mood:9002", "moods:9005"], &[&[1]]),
+        Relation { kind: RelationKind::Other, ..table(23, "party", &["count", "avg", "notes"], &[]) },
         table(21, "order_items", &["order_id:23", "line:23", "product_id:23", "quantity:23", "price:1700"], &[&[1, 2]]),
         Relation { schema: Arc::from("pg_catalog"), ..table(18, "pg_stats", &["attname", "histogram_bounds"], &[]) },
         Relation { kind: RelationKind::Foreign, ..table(19, "remote", &["id:23", "v"], &[]) },
@@ -206,6 +208,7 @@ fn functions() -> Vec<Function> {
         function("f_write", &[("x", TEXT)], "sql", "INSERT INTO scratch VALUES ('a', x) RETURNING v"),
         function("notes", &[("i", INT)], "sql", "SELECT 'x'"),
         function("sum_of", &[("i", INT)], "sql", r"SELECT 'a\', ssn FROM customers --' AS x"),
+        Function { returns: 2283, ..function("f_same", &[("x", 2283)], "sql", "SELECT x") },
         function("f_two", &[], "sql", "SELECT 1; SELECT ssn FROM customers"),
         function("f_self", &[("i", INT)], "sql", "SELECT f_self(i)"),
         customers,
@@ -245,10 +248,13 @@ pub(super) fn shop() -> Catalog {
         relation: 1,
     };
     let mood = Type { oid: 9002, name: Arc::from("mood"), kind: 'e', relation: 0, ..composite.clone() };
+    let party = Type { oid: 9003, name: Arc::from("party"), relation: 23, ..composite.clone() };
+    let parties = Type { oid: 9004, name: Arc::from("_party"), kind: 'b', element: 9003, relation: 0, ..party.clone() };
+    let moods = Type { oid: 9005, name: Arc::from("_mood"), element: 9002, ..parties.clone() };
     let parts = Parts {
         relations,
         functions: functions(),
-        types: vec![composite, mood],
+        types: vec![composite, mood, party, parties, moods],
         schemas: ["pg_catalog", "public", "crm"].map(Arc::from).to_vec(),
         user_operators: vec![(Arc::from("public"), Arc::from("@#@"))],
         user_casts: false,
