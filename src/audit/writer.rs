@@ -14,6 +14,8 @@ use crate::audit::log::{AuditError, Item, LogOptions, Pulse, load_head};
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Clock;
 
+/// Ordinary events wait this long for company, so that a busy proxy writes groups and not single records.
+const GATHER: Duration = Duration::from_millis(10);
 const RETRY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -63,9 +65,13 @@ impl Writer {
 
     /// Runs until told to stop or until the log is dropped; then writes what is queued and says so.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Item>, mut stop: oneshot::Receiver<()>) {
-        let mut items = Vec::new();
+        let mut items: Vec<Item> = Vec::new();
+        let mut gathered_since = Instant::now();
         let group = self.options.unsynced_max.max(1);
+        let gather = GATHER.min(self.options.sync_every);
         loop {
+            let wake = if items.is_empty() { self.wake_at() } else { gathered_since + gather };
+            let began_empty = items.is_empty();
             tokio::select! {
                 biased;
                 _ = &mut stop, if !inbox.is_closed() => inbox.close(),
@@ -74,12 +80,20 @@ impl Writer {
                         break;
                     }
                 }
-                () = tokio::time::sleep_until(self.wake_at()) => {}
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            if began_empty {
+                gathered_since = Instant::now();
+            }
+            let urgent = items.len() >= group || items.iter().any(|item| item.durable.is_some());
+            if !items.is_empty() && !urgent && gathered_since.elapsed() < gather {
+                continue;
             }
             self.write(std::mem::take(&mut items)).await;
             self.sync_if_due().await;
             self.checkpoint_if_due().await;
         }
+        self.write(items).await;
         self.write(vec![Item { events: vec![Event::LogStopped {}], durable: None }]).await;
         self.next_checkpoint = Instant::now();
         self.checkpoint_if_due().await;
@@ -152,9 +166,9 @@ impl Writer {
         let now = self.clock.now();
         let mut records = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
-            let record = match head.append(event.clone(), now) {
+            let record = match head.append(event, now) {
                 // One event that has no canonical form must not stop the log, and must not vanish either.
-                Err(_) if index < ordinary => head.append(Event::RecordsLost { count: 1 }, now),
+                Err(_) if index < ordinary => head.append(&Event::RecordsLost { count: 1 }, now),
                 other => other,
             };
             records.push(record.map_err(|error| AuditError::Broken(error.to_string()))?);
