@@ -51,8 +51,15 @@ pub struct Judgement {
     pub wants_estimate: bool,
     normalised: OnceLock<Normalised>,
     /// Plans made for result headers seen before: the header's bytes and the formats asked for.
-    plans: Mutex<Vec<(Bytes, Vec<Format>, Arc<Plan>)>>,
+    plans: Mutex<Vec<KeptPlan>>,
     counters: OnceLock<Vec<metrics::Counter>>,
+}
+
+/// A plan and what it was made for.
+struct KeptPlan {
+    header: Bytes,
+    formats: Vec<Format>,
+    plan: Arc<Plan>,
 }
 
 /// Plans kept per statement: a header changes only with its table.
@@ -67,7 +74,7 @@ impl Judgement {
     /// The plan for a result header seen before, byte for byte.
     pub fn kept_plan(&self, header: &[u8], formats: &[Format]) -> Option<Arc<Plan>> {
         let plans = self.plans.lock();
-        plans.iter().find(|(of, with, _)| of == header && with == formats).map(|(_, _, plan)| plan.clone())
+        plans.iter().find(|kept| kept.header == header && kept.formats == formats).map(|kept| kept.plan.clone())
     }
 
     /// Keeps a plan that both witnesses agree on.
@@ -76,7 +83,7 @@ impl Judgement {
         if plans.len() >= PLANS_MAX {
             plans.clear();
         }
-        plans.push((header, formats.to_vec(), plan));
+        plans.push(KeptPlan { header, formats: formats.to_vec(), plan });
     }
 
     /// Counts one statement: labels have few values, never text or ids.
