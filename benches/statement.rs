@@ -19,6 +19,7 @@ use holdpoint::identity::ids::{AgentName, PersonName};
 use holdpoint::policy::rules::RuleSet;
 use holdpoint::session::judge::shelf::Cache;
 use holdpoint::session::judge::{Bench, World, judge};
+use holdpoint::session::keeper::SHELF_BYTES;
 use holdpoint::statement::read::{Known, read};
 use holdpoint::statement::scope::Scope;
 
@@ -66,8 +67,7 @@ fn statements(criterion: &mut Criterion) {
     let (world, agent, known) = (world(), agent(), Known::default());
     let scope = Arc::new(Scope::default());
     let bench = Bench { world: &world, scope: &scope, known: &known, agent: &agent, database: "shop", blind: None };
-    let cache = Cache::default();
-    let shelf = cache.shelf(&world, &agent.name, &scope);
+    let shelf = Cache::default().shelf(&world, &agent.name, &scope);
     let mut group = criterion.benchmark_group("statement");
     for (name, sql) in STATEMENTS {
         group.bench_with_input(BenchmarkId::new("read", name), sql, |bencher, sql| {
@@ -76,7 +76,7 @@ fn statements(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("judge", name), sql, |bencher, sql| {
             bencher.iter(|| judge(black_box(sql), &bench, &[]));
         });
-        shelf.put(&Arc::new(judge(sql, &bench, &[])), &scope, 64 * 1024 * 1024);
+        shelf.put(&Arc::new(judge(sql, &bench, &[])), &scope, SHELF_BYTES);
         group.bench_with_input(BenchmarkId::new("seen before", name), sql, |bencher, sql| {
             bencher.iter(|| shelf.get(black_box(sql), &scope).expect("it was put there"));
         });

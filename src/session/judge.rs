@@ -50,20 +50,23 @@ pub struct Judgement {
     /// The planner's word could change the ruling, and was not asked yet.
     pub wants_estimate: bool,
     normalised: OnceLock<Normalised>,
-    /// Plans made for result headers seen before: the header's bytes and the formats asked for.
+    /// Plans made for result headers seen before.
     plans: Mutex<Vec<KeptPlan>>,
     counters: OnceLock<Vec<metrics::Counter>>,
 }
 
-/// A plan and what it was made for.
+/// Plans kept per statement: a header changes only with its table.
+const PLANS_MAX: usize = 4;
+
+/// A plan, and the result it was made for.
+#[derive(Clone)]
 struct KeptPlan {
+    /// The bytes of the result header.
     header: Bytes,
+    /// The formats asked for.
     formats: Vec<Format>,
     plan: Arc<Plan>,
 }
-
-/// Plans kept per statement: a header changes only with its table.
-const PLANS_MAX: usize = 4;
 
 impl Judgement {
     /// Text without literals and its fingerprint, for the audit; made at the first use.
