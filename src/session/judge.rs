@@ -51,9 +51,12 @@ pub struct Judgement {
     pub wants_estimate: bool,
     normalised: OnceLock<Normalised>,
     /// Plans made for result headers seen before: the header's bytes and the formats asked for.
-    plans: Mutex<Vec<(Bytes, Vec<Format>, Arc<Plan>)>>,
+    plans: Mutex<Vec<Planned>>,
     counters: OnceLock<Vec<metrics::Counter>>,
 }
+
+/// A result header, the formats asked for, and the plan made for them.
+type Planned = (Bytes, Vec<Format>, Arc<Plan>);
 
 /// Plans kept per statement: a header changes only with its table.
 const PLANS_MAX: usize = 4;
