@@ -14,7 +14,7 @@ use crate::pg::{compose, frame};
 use crate::session::postgres::rows::{PART, apply_formats};
 use crate::session::postgres::statements::Running;
 use crate::session::postgres::{End, Session};
-use crate::statement::footprint::Transfer;
+use crate::statement::footprint::{Transfer, Verb};
 
 /// Largest message of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.
 const MESSAGE_MAX: usize = 1 << 30;
