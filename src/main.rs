@@ -7,8 +7,18 @@ use clap::Parser;
 use holdpoint::cli::{self, Cli, Command};
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Stack of a worker thread. The decoder of the grammar's answer stops at 100 nested messages, which take up to 4 MiB without
+/// optimisation; a thread that overflowed would take the whole process along.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build() {
+        Ok(runtime) => runtime.block_on(start()),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+async fn start() -> ExitCode {
     let cli = Cli::parse();
     log(matches!(cli.command, Command::Serve));
     // The only other provider compiled in is none: a second call cannot happen, a failure cannot either.

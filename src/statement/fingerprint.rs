@@ -6,6 +6,8 @@ pub mod key;
 use pg_query::protobuf::Token;
 use sha2::{Digest, Sha256};
 
+use crate::statement::pg::scans_in_time;
+
 /// Stands for a text that cannot be shown without its literals.
 const WITHHELD: &str = "(text withheld)";
 
@@ -22,7 +24,9 @@ pub struct Normalised {
 /// differently with other settings, is withheld, and its fingerprint is that of the exact bytes.
 pub fn normalise(text: &str) -> Normalised {
     let read = if reads_alike(text) { pg_query::normalize(text).ok() } else { None };
-    let fingerprint = pg_query::fingerprint(text, 0, 0).ok().map(|fingerprint| fingerprint.value);
+    let readable = scans_in_time(text).then_some(text);
+    let fingerprint =
+        readable.and_then(|text| pg_query::fingerprint(text, 0, 0).ok()).map(|fingerprint| fingerprint.value);
     match (read, fingerprint) {
         (Some(text), Some(fingerprint)) => Normalised { text: without_comments(&text), fingerprint },
         (_, fingerprint) => {
@@ -44,9 +48,10 @@ pub fn withhold_literals(text: &str) -> String {
     replaced(text, "?").unwrap_or_else(|| withheld(text))
 }
 
-/// A quote behind a backslash ends a string, or does not, depending on `standard_conforming_strings`.
+/// A quote behind a backslash ends a string, or does not, depending on `standard_conforming_strings`. What would take the
+/// scanner too long is as good as unreadable.
 fn reads_alike(text: &str) -> bool {
-    !text.contains("\\'")
+    scans_in_time(text) && !text.contains("\\'")
 }
 
 fn without_comments(normal: &str) -> String {

@@ -58,7 +58,7 @@ pub fn parse(text: &str, standard_conforming_strings: bool) -> Result<Vec<Parsed
     if text.as_bytes().contains(&0) {
         return Err(Unreadable::ZeroByte);
     }
-    if stacked_comments(text.as_bytes()) > STACKED_MAX {
+    if !scans_in_time(text) {
         return Err(Unreadable::TooDeep);
     }
     let mut options = ParserOptions::DISABLE_ESCAPE_STRING_WARNING;
@@ -83,6 +83,11 @@ pub fn parse(text: &str, standard_conforming_strings: bool) -> Result<Vec<Parsed
         parsed.push(Parsed { node, start, end });
     }
     Ok(parsed)
+}
+
+/// The scanner gets through this text in time in proportion to its length. Ask before anything of the grammar is called.
+pub fn scans_in_time(text: &str) -> bool {
+    text.len() <= TEXT_MAX && stacked_comments(text.as_bytes()) <= STACKED_MAX
 }
 
 /// The most `/*` in any one run of operator characters, quoted or not.
