@@ -17,7 +17,8 @@ use holdpoint::clock::Timestamp;
 use holdpoint::identity::agent::Agent;
 use holdpoint::identity::ids::{AgentName, PersonName};
 use holdpoint::policy::rules::RuleSet;
-use holdpoint::session::judge::{Bench, Cache, World, judge};
+use holdpoint::session::judge::shelf::Shelf;
+use holdpoint::session::judge::{Bench, World, judge};
 use holdpoint::statement::read::{Known, read};
 use holdpoint::statement::scope::Scope;
 
@@ -62,10 +63,10 @@ fn agent() -> Agent {
 }
 
 fn statements(criterion: &mut Criterion) {
-    let (world, agent, known) = (world(), agent(), Known::default());
+    let (world, agent, known) = (Arc::new(world()), agent(), Known::default());
     let scope = Arc::new(Scope::default());
     let bench = Bench { world: &world, scope: &scope, known: &known, agent: &agent, database: "shop", blind: None };
-    let cache = Cache::new(64 * 1024 * 1024);
+    let shelf = Shelf::default();
     let mut group = criterion.benchmark_group("statement");
     for (name, sql) in STATEMENTS {
         group.bench_with_input(BenchmarkId::new("read", name), sql, |bencher, sql| {
@@ -74,9 +75,9 @@ fn statements(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("judge", name), sql, |bencher, sql| {
             bencher.iter(|| judge(black_box(sql), &bench, &[]));
         });
-        cache.put(&bench, &Arc::new(judge(sql, &bench, &[])));
+        shelf.put(&Arc::new(judge(sql, &bench, &[])), &scope, 64 * 1024 * 1024);
         group.bench_with_input(BenchmarkId::new("seen before", name), sql, |bencher, sql| {
-            bencher.iter(|| cache.get(&bench, black_box(sql)).expect("it was put there"));
+            bencher.iter(|| shelf.get(black_box(sql), &scope).expect("it was put there"));
         });
     }
     group.finish();
