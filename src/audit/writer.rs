@@ -66,12 +66,8 @@ impl Writer {
     /// Runs until told to stop or until the log is dropped; then writes what is queued and says so.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Item>, mut stop: oneshot::Receiver<()>) {
         let mut items: Vec<Item> = Vec::new();
-        let mut gathered_since = Instant::now();
         let group = self.options.unsynced_max.max(1);
-        let gather = GATHER.min(self.options.sync_every);
         loop {
-            let wake = if items.is_empty() { self.wake_at() } else { gathered_since + gather };
-            let began_empty = items.is_empty();
             tokio::select! {
                 biased;
                 _ = &mut stop, if !inbox.is_closed() => inbox.close(),
@@ -80,15 +76,9 @@ impl Writer {
                         break;
                     }
                 }
-                () = tokio::time::sleep_until(wake) => {}
+                () = tokio::time::sleep_until(self.wake_at()) => {}
             }
-            if began_empty {
-                gathered_since = Instant::now();
-            }
-            let urgent = items.len() >= group || items.iter().any(|item| item.durable.is_some());
-            if !items.is_empty() && !urgent && gathered_since.elapsed() < gather {
-                continue;
-            }
+            self.gather(&mut items, &mut inbox, group).await;
             self.write(std::mem::take(&mut items)).await;
             self.sync_if_due().await;
             self.checkpoint_if_due().await;
@@ -97,6 +87,23 @@ impl Writer {
         self.write(vec![Item { events: vec![Event::LogStopped {}], durable: None }]).await;
         self.next_checkpoint = Instant::now();
         self.checkpoint_if_due().await;
+    }
+
+    /// Lets ordinary events wait for company, without being woken for each: until the time is up or somebody waits for one.
+    async fn gather(&self, items: &mut Vec<Item>, inbox: &mut mpsc::Receiver<Item>, group: usize) {
+        let awaited = items.iter().any(|item| item.durable.is_some());
+        if items.is_empty() || awaited || items.len() >= group || inbox.is_closed() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(GATHER.min(self.options.sync_every)) => {}
+            () = self.pulse.urgent.notified() => {}
+        }
+        while items.len() < group
+            && let Ok(item) = inbox.try_recv()
+        {
+            items.push(item);
+        }
     }
 
     fn wake_at(&self) -> Instant {
