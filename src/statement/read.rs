@@ -187,10 +187,12 @@ fn statement(text: &str, node: &NodeEnum, reader: &Reader<'_>) -> Statement {
             why: Arc::from("only UTF8 is read; set client_encoding to UTF8"),
         });
     }
-    let depends_on_session =
-        matches!(node, NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) | NodeEnum::ExplainStmt(_))
-            || prepared.is_some()
-            || declared.is_some();
+    let depends_on_session = match node {
+        NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) => true,
+        // EXECUTE may stand inside.
+        NodeEnum::ExplainStmt(_) | NodeEnum::CreateTableAsStmt(_) => true,
+        _ => prepared.is_some() || declared.is_some(),
+    };
     let footprint = Arc::new(footprint);
     Statement { text: Arc::from(text), end: text.len(), depends_on_session, footprint, inner, prepared, declared }
 }
@@ -213,7 +215,8 @@ impl Reader<'_> {
             | NodeEnum::InsertStmt(_)
             | NodeEnum::UpdateStmt(_)
             | NodeEnum::DeleteStmt(_)
-            | NodeEnum::MergeStmt(_) => self.query(node),
+            | NodeEnum::MergeStmt(_)
+            | NodeEnum::ExecuteStmt(_) => self.query(node),
             other => {
                 let mut query = |node: &NodeEnum| self.any(node);
                 let found = utility::footprint(other, &mut query, self.catalog, self.scope);

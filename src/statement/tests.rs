@@ -125,6 +125,45 @@ fn check(table: &str) -> usize {
     count
 }
 
+/// Everyday statements: every one is understood, and none makes a classified column fallible unless it says so.
+fn check_ordinary(table: &str, classified: &[&str]) -> usize {
+    let catalog = catalog::shop();
+    let mut failures = String::new();
+    let mut count = 0;
+    for block in table.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
+        let lines: Vec<&str> = block.lines().filter(|line| !line.starts_with('#')).collect();
+        let (expected, sql): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| line.starts_with("=>"));
+        if sql.is_empty() {
+            continue;
+        }
+        let wanted: Vec<&str> =
+            expected.iter().flat_map(|line| line.trim_start_matches("=>").split(';')).map(str::trim).collect();
+        for statement in read(&sql.join("\n"), &Scope::default(), &catalog, &Known::default()).statements {
+            count += 1;
+            let found = facts(&catalog, &statement.footprint);
+            let fallible = |column: &&&str| {
+                let fact = format!("fallible {column}");
+                found.contains(&fact) && !wanted.contains(&fact.as_str())
+            };
+            let fallible: Vec<&&str> = classified.iter().filter(fallible).collect();
+            let holds = |fact: &str| match fact.strip_prefix('!') {
+                Some(absent) => !found.iter().any(|known| known == absent),
+                None => found.iter().any(|known| known == fact),
+            };
+            let missing: Vec<&&str> = wanted.iter().filter(|fact| !holds(fact)).collect();
+            let inner = statement.prepared.iter().chain(&statement.declared).flat_map(|(_, inner)| inner.opaque.iter());
+            let opaque: Vec<_> = statement.footprint.opaque.iter().chain(inner).collect();
+            if !opaque.is_empty() || !fallible.is_empty() || !missing.is_empty() {
+                let text = &statement.text;
+                writeln!(failures, "{text}\n   opaque: {opaque:?}\n   fallible: {fallible:?}").unwrap();
+                writeln!(failures, "   missing: {missing:?}\n   found: {}\n", found.join("; ")).unwrap();
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+    count
+}
+
 fn one(sql: &str) -> Arc<Footprint> {
     let batch = read(sql, &Scope::default(), &catalog::shop(), &Known::default());
     batch.statements.last().unwrap().footprint.clone()
@@ -157,6 +196,24 @@ fn random_queries_are_followed_as_the_server_does() {
 #[test]
 fn row_bounds_come_from_text_and_keys() {
     assert!(check(include_str!("../../tests/statements/bounds.txt")) > 20);
+}
+
+#[test]
+fn ordinary_work_is_understood() {
+    let classified = [
+        "customers.email",
+        "customers.ssn",
+        "customers.card_number",
+        "customers.dob",
+        "customers.balance",
+        "employees.salary",
+        "employees.bank_account",
+        "payments.card_number",
+        "payments.amount",
+        "secrets.api_key",
+    ];
+    assert!(check_ordinary(include_str!("../../tests/statements/ordinary.txt"), &classified) > 80);
+    assert!(check_ordinary(include_str!("../../tests/statements/introspection.txt"), &classified) > 60);
 }
 
 #[test]
@@ -221,6 +278,51 @@ fn temporary_relations_and_foreign_encodings_are_opaque() {
     let with_temp =
         Scope { search_path: ["pg_temp_3", "pg_catalog", "public"].map(Arc::from).to_vec(), ..Scope::default() };
     assert!(footprint("select name from departments", &with_temp).opaque.is_empty());
+}
+
+#[test]
+fn temporary_types_are_found_before_all_others() {
+    let footprint = |sql: &str, temporary: &str| {
+        let scope = Scope { temporary: vec![Arc::from(temporary)], ..Scope::default() };
+        read(sql, &scope, &catalog::shop(), &Known::default()).statements[0].footprint.clone()
+    };
+    let table = [
+        ("select ssn::text from customers", "text"),
+        ("select 'a'::mood", "mood"),
+        ("select '{a}'::mood[]", "mood"),
+        ("select text(id) from orders", "text"),
+        ("select bool(id) from orders", "bool"),
+        ("select * from json_to_recordset('[]') as t(a text)", "text"),
+        ("select cast(id as date) from orders", "date"),
+    ];
+    for (sql, name) in table {
+        assert!(!footprint(sql, name).opaque.is_empty(), "{sql}");
+        assert!(footprint(sql, "other").opaque.is_empty(), "{sql}");
+    }
+}
+
+#[test]
+fn function_bodies_are_read_as_the_session_reads_them() {
+    let catalog = catalog::shop();
+    let scope = Scope { standard_conforming_strings: false, ..Scope::default() };
+    let footprint =
+        |scope: &Scope, sql: &str| read(sql, scope, &catalog, &Known::default()).statements[0].footprint.clone();
+    assert!(!footprint(&scope, "select sum_of(1)").opaque.is_empty());
+    assert!(footprint(&scope, "select notes(1)").opaque.is_empty());
+    assert!(is_guarded(&catalog, &footprint(&Scope::default(), "select sum_of(1)"), "customers.ssn"));
+}
+
+#[test]
+fn execute_inside_other_statements_is_what_was_prepared() {
+    let catalog = catalog::shop();
+    let sql = "prepare q as select ssn from customers; explain execute q; create table x as execute q; execute q";
+    let batch = read(sql, &Scope::default(), &catalog, &Known::default());
+    for statement in &batch.statements[1..3] {
+        assert!(statement.depends_on_session && statement.footprint.opaque.is_empty(), "{}", statement.text);
+        assert!(is_guarded(&catalog, &statement.footprint, "customers.ssn"), "{}", statement.text);
+    }
+    assert!(batch.statements[2].footprint.transfer.is_some());
+    assert!(!read_default("explain execute q").statements[0].footprint.opaque.is_empty());
 }
 
 #[test]

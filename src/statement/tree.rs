@@ -211,8 +211,8 @@ pub enum From {
 pub struct TableCall {
     /// The call.
     pub call: Expr,
-    /// Names from a column definition list.
-    pub columns: Vec<Name>,
+    /// A column definition list; a type that is not understood is `None`.
+    pub columns: Vec<(Name, Option<TypeName>)>,
 }
 
 /// Which side's rows survive without a match.
@@ -384,6 +384,8 @@ pub struct Operator {
     pub right: Option<Expr>,
     /// The right operand is an array whose members are compared (ANY, ALL).
     pub over_array: bool,
+    /// One member is enough (ANY).
+    pub any: bool,
 }
 
 /// A type's name.

@@ -8,7 +8,10 @@ use super::source::Source;
 use super::value::{Field, Shape, Value};
 use crate::statement::builtins::{self, Kind, Total};
 use crate::statement::footprint::{Facet, Flow, Position, RowBound};
-use crate::statement::tree::{Alias, Call, Expr, Name, SubqueryKind, TableCall};
+use crate::statement::tree::{Alias, Call, Expr, Name, TableCall};
+
+/// Domains over domains that are looked through, at most.
+const DOMAINS_MAX: usize = 16;
 
 impl Analyser<'_> {
     pub(super) fn call(&mut self, call: &Call, env: &Env<'_>, at: Position) -> Value {
@@ -51,6 +54,10 @@ impl Analyser<'_> {
             count if system => builtins::function(name, count),
             _ => None,
         };
+        if schema.is_none() && arguments.len() == 1 && self.is_temporary_type(name) {
+            // `name(value)` is a cast if no function of this name takes the value.
+            return self.not_understood(&format!("function {name}"), arguments);
+        }
         match (users.is_empty(), builtin) {
             (true, Some(kind)) => {
                 self.functions.insert(Arc::from(format!("{home}.{name}")));
@@ -128,6 +135,10 @@ impl Analyser<'_> {
                 Value::derived(arguments)
             }
             Kind::Count => Value::aggregated(arguments, Flow::Counted),
+            // `sum(row)` is `row.sum`: no sum takes a row.
+            Kind::NumericAggregate if arguments.iter().any(|argument| self.may_be_row(argument)) => {
+                Value::derived(arguments)
+            }
             Kind::NumericAggregate => Value::aggregated(arguments, Flow::Aggregated),
             Kind::ValueAggregate => Value::derived(arguments),
             Kind::OrderedAggregate => {
@@ -148,14 +159,27 @@ impl Analyser<'_> {
                 // The number of rows speaks about the arguments.
                 arguments.iter().for_each(|argument| self.shape(argument, Position::Fallible));
                 let value = Value::derived(arguments);
-                if name != "_pg_expandarray" {
-                    return value;
-                }
-                // pgjdbc reads its members in the select list: each is as derived as the whole.
+                // Members may be read in the select list: each is as derived as the whole.
                 let member = |name: &str| Field { name: Some(Arc::from(name)), value: value.clone() };
-                Value { fields: Some([member("x"), member("n")].into()), ..value }
+                match record_columns(name).filter(|names| names.contains(' ')) {
+                    Some(names) => Value { fields: Some(names.split(' ').map(member).collect()), ..value },
+                    None => value,
+                }
             }
         }
+    }
+
+    /// It is a row, or may be one as far as its type tells; a domain is what it is over.
+    pub(super) fn may_be_row(&self, value: &Value) -> bool {
+        let mut oid = value.type_oid;
+        for _ in 0..DOMAINS_MAX {
+            match self.catalog.type_of(oid) {
+                Some(found) if found.kind == 'd' => oid = found.base,
+                Some(found) => return value.fields.is_some() || found.kind == 'c',
+                None => return value.fields.is_some(),
+            }
+        }
+        true
     }
 
     /// How the one column of a user's scalar function is named.
@@ -167,22 +191,6 @@ impl Analyser<'_> {
         Some(match function.out_columns.first() {
             Some((name, _)) if !name.is_empty() => UserColumn::Named(name.clone()),
             _ => UserColumn::Scalar,
-        })
-    }
-
-    /// Are all arguments arrays for certain? `unnest` of a tsvector has other columns than that of an array.
-    fn takes_arrays(&mut self, expr: &Expr, env: &Env<'_>) -> bool {
-        const TSVECTOR: u32 = 3614;
-        let Expr::Call(call) = expr else { return false };
-        if call.name.last().is_none_or(|name| &**name != "unnest") {
-            return false;
-        }
-        call.arguments.iter().all(|argument| match &argument.value {
-            column @ Expr::Column(_) => {
-                let type_oid = self.value(column, env, Position::Predicate).type_oid;
-                type_oid != 0 && type_oid != TSVECTOR
-            }
-            other => is_array(other),
         })
     }
 
@@ -202,6 +210,14 @@ impl Analyser<'_> {
         let mut bound = RowBound::AtMost(1);
         for table_call in calls {
             let value = self.value(&table_call.call, beside, Position::Predicate).outside();
+            for (_, to) in &table_call.columns {
+                match to {
+                    Some(to) => {
+                        self.cast_value(Value { fixed: false, fields: None, ..value.clone() }, to);
+                    }
+                    None => self.opaque("column definition", "type not understood"),
+                }
+            }
             let user = self.user_column(&table_call.call);
             let arrays = self.takes_arrays(&table_call.call, beside);
             let named = columns_of(table_call, &value, alias.filter(|_| lone), user, arrays);
@@ -259,7 +275,7 @@ fn columns_of(
     }
     let member = |name: Name| Field { name: Some(name), value: Value::derived([value]) };
     if !table_call.columns.is_empty() {
-        return Some(table_call.columns.iter().cloned().map(member).collect());
+        return Some(table_call.columns.iter().map(|(name, _)| member(name.clone())).collect());
     }
     if let Some(fields) = &value.fields {
         return Some(fields.to_vec());
@@ -317,20 +333,9 @@ fn record_columns(name: &str) -> Option<&'static str> {
         "pg_options_to_table" => "option_name option_value",
         "pg_partition_tree" => "relid parentrelid isleaf level",
         "pg_partition_ancestors" => "relid",
+        "_pg_expandarray" => "x n",
         _ => return None,
     })
-}
-
-/// Is it written as an array?
-fn is_array(expr: &Expr) -> bool {
-    match expr {
-        Expr::Array(_) | Expr::Subquery(SubqueryKind::Array, ..) | Expr::Parameter(_) | Expr::Constant(_) => true,
-        Expr::Cast(_, to) => to.array,
-        Expr::Call(call) => call.name.last().is_some_and(|name| {
-            matches!(&**name, "array_agg" | "string_to_array" | "regexp_split_to_array" | "array_remove" | "array_cat")
-        }),
-        _ => false,
-    }
 }
 
 fn called(expr: &Expr) -> Option<Name> {

@@ -273,9 +273,6 @@ impl Analyser<'_> {
         let relation = self.resolve(&target.name)?;
         let qualified = relation.qualified();
         self.uses(Some(relation.key), &qualified, Access::Write);
-        if matches!(&*relation.schema, "pg_catalog" | "information_schema") {
-            self.opaque(&format!("relation {qualified}"), "system relations are not written to");
-        }
         let columns = match relation.kind {
             RelationKind::View => self.view_target(&relation)?,
             RelationKind::Table | RelationKind::Partitioned | RelationKind::Foreign => {
@@ -320,12 +317,20 @@ impl Analyser<'_> {
         if !only || relation.kind == RelationKind::Partitioned {
             touched.extend(self.descendants(relation));
         }
+        // A row can be deleted through a view whose columns are all computed.
         let beneath: std::collections::BTreeSet<RelationKey> =
-            columns.iter().flat_map(|field| plain_keys(&field.value)).map(|key| key.relation).collect();
+            columns.iter().flat_map(|field| field.value.sources.keys()).map(|key| key.relation).collect();
+        if relation.kind == RelationKind::View && beneath.iter().all(|key| *key == relation.key) {
+            self.opaque(&format!("view {}", relation.qualified()), "the table under it could not be told");
+        }
         touched.extend(beneath.iter().filter_map(|key| self.catalog.relation(*key)).cloned());
         for one in touched {
             let qualified = one.qualified();
             self.uses(Some(one.key), &qualified, Access::Write);
+            if matches!(&*one.schema, "pg_catalog" | "information_schema") {
+                // An UPDATE of pg_settings is a SET.
+                self.opaque(&format!("relation {qualified}"), "system relations are not written to");
+            }
             if one.has_triggers {
                 self.opaque(&format!("triggers of {qualified}"), "the table has triggers, whose code is not followed");
             }

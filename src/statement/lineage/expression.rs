@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Analyser;
 use super::names::{Env, Found, Table};
 use super::value::{Field, Value};
-use crate::catalog::ColumnKey;
+use crate::catalog::{ColumnKey, RelationKey};
 use crate::statement::builtins::{self, CastKind, OperatorKind};
 use crate::statement::footprint::Position;
 use crate::statement::tree::{Constant, Expr, Name, Operator, Query, SubqueryKind, TypeName};
@@ -49,7 +49,7 @@ impl Analyser<'_> {
             Expr::Case(conditions, results) => self.case(conditions, results, env, at),
             Expr::Choice(_, parts) | Expr::Array(parts) | Expr::Construct(_, parts) => {
                 let parts = self.all(parts, env, at);
-                Value::derived(&parts)
+                Value { fixed: parts.iter().all(|part| part.fixed), ..Value::derived(&parts) }
             }
             Expr::Cast(inner, type_name) => self.cast(inner, type_name, env, at),
             Expr::Row(parts) => self.row(parts, env, at),
@@ -234,6 +234,13 @@ impl Analyser<'_> {
         if let Some(value) = row.field(name) {
             return value.clone();
         }
+        if row.fields.is_none() && self.may_have_member(&row, name) {
+            let known = self.member_type(&row, name).is_some();
+            if !known {
+                self.opaque(&format!("field {name}"), "the members of this value are not known");
+            }
+            return Value { unknown: row.unknown || !known, ..Value::derived([&row]) };
+        }
         match self.attribute(name, &row) {
             Some(value) => value,
             None => {
@@ -241,6 +248,19 @@ impl Analyser<'_> {
                 Value { unknown: true, ..Value::derived([&row]) }
             }
         }
+    }
+
+    /// A member goes before a function of the same name.
+    fn may_have_member(&self, row: &Value, name: &str) -> bool {
+        let nothing = row.sources.is_empty() && !row.unknown;
+        self.member_type(row, name).is_some() || !nothing && (row.type_oid == 0 || self.may_be_row(row))
+    }
+
+    /// The type of a composite's member, if its type is in the catalog and has it.
+    fn member_type(&self, row: &Value, name: &str) -> Option<u32> {
+        let found = self.catalog.type_of(row.type_oid)?;
+        let relation = self.catalog.relation(RelationKey(found.relation))?;
+        Some(relation.column_named(name)?.type_oid)
     }
 
     fn subscript(&mut self, inner: &Expr, bounds: &[Expr], env: &Env<'_>, at: Position) -> Value {
@@ -257,11 +277,28 @@ impl Analyser<'_> {
 
     fn cast(&mut self, inner: &Expr, to: &TypeName, env: &Env<'_>, at: Position) -> Value {
         let value = self.value(inner, env, at);
+        self.cast_value(value, to)
+    }
+
+    /// A value made one of this type: by a cast, or by a column definition list.
+    pub(super) fn cast_value(&mut self, value: Value, to: &TypeName) -> Value {
         let mut result = Value::derived([&value]);
         result.fixed = value.fixed;
-        let kind = if to.schema.is_some() { CastKind::Unknown } else { builtins::cast(&to.name) };
+        let kind = match &to.schema {
+            None if self.is_temporary_type(&to.name) => CastKind::Unknown,
+            None => match builtins::cast(&to.name) {
+                // Reading text as a user's enum runs none of the user's code.
+                CastKind::Unknown if self.is_enum(to) => CastKind::Fallible,
+                kind => kind,
+            },
+            Some(_) if self.is_enum(to) => CastKind::Fallible,
+            Some(_) => CastKind::Unknown,
+        };
+        if self.catalog.has_user_casts() && (to.schema.is_some() || builtins::cast(&to.name) == CastKind::Unknown) {
+            // Cast on, it may meet code of the user's.
+            result.fixed = false;
+        }
         match kind {
-            CastKind::Unknown if value.fixed && self.is_enum(to) => return result,
             CastKind::Unknown if !to.array && self.is_own_row_type(&value, to) => {
                 return Value { origin: None, ..value };
             }
@@ -285,14 +322,26 @@ impl Analyser<'_> {
         result
     }
 
-    /// A user's enum: reading a constant as one runs none of the user's code.
     fn is_enum(&self, name: &TypeName) -> bool {
-        self.catalog.type_named(name.schema.as_deref(), &name.name).is_some_and(|found| found.kind == 'e')
+        let found = match name.schema.as_deref() {
+            Some(schema) if schema.starts_with("pg_temp") => None,
+            Some(schema) => self.catalog.type_named(Some(schema), &name.name),
+            None => self.path.iter().find_map(|schema| self.catalog.type_named(Some(schema), &name.name)),
+        };
+        found.is_some_and(|found| found.kind == 'e')
+    }
+
+    /// Temporary types are found before all others, the system's included; every relation is a type, too.
+    pub(super) fn is_temporary_type(&self, name: &Name) -> bool {
+        self.shadowed && self.scope.temporary.contains(name)
     }
 
     /// A table's row cast to the table's type stays as it is. Definitions of views write whole rows like that.
     fn is_own_row_type(&self, value: &Value, name: &TypeName) -> bool {
         let Some(fields) = &value.fields else { return false };
+        if name.schema.is_none() && self.is_temporary_type(&name.name) {
+            return false;
+        }
         let relation = match &name.schema {
             Some(schema) => self.catalog.relation_named(schema, &name.name),
             None => self.path.iter().find_map(|schema| self.catalog.relation_named(schema, &name.name)),

@@ -22,6 +22,9 @@ impl Analyser<'_> {
             Expr::Operator(operator) if self.is_plain_equality(operator) => {
                 self.equality(operator, env, position, found);
             }
+            Expr::Operator(operator) if operator.any && self.is_equality(operator) => {
+                self.any_member(operator, env, position, found);
+            }
             Expr::InList(tested, list) => self.in_list(tested, list, env, position, found),
             other => {
                 let value = self.value(other, env, position);
@@ -31,11 +34,29 @@ impl Analyser<'_> {
     }
 
     fn is_plain_equality(&self, operator: &Operator) -> bool {
+        !operator.over_array && self.is_equality(operator)
+    }
+
+    fn is_equality(&self, operator: &Operator) -> bool {
         &*operator.name == "="
             && operator.schema.as_ref().is_none_or(|schema| &**schema == "pg_catalog")
-            && !operator.over_array
             && operator.left.is_some()
             && !self.catalog.has_user_operator("=")
+    }
+
+    /// `column = ANY (array)`: a list like IN's, of unknown length unless it is written out.
+    fn any_member(&mut self, operator: &Operator, env: &Env<'_>, position: Position, found: &mut Vec<Equality>) {
+        let (Some(tested), Some(array)) = (&operator.left, &operator.right) else { return };
+        if let Expr::Array(list) = array
+            && list.iter().all(|member| matches!(member, Expr::Constant(_)))
+        {
+            return self.in_list(tested, list, env, position, found);
+        }
+        let tested = self.value(tested, env, position);
+        let array = self.value(array, env, position);
+        let look_up = tested.is_plain() && array.fixed;
+        self.shape(&tested, if look_up { Position::Equality } else { position });
+        self.shape(&array, position);
     }
 
     fn equality(&mut self, operator: &Operator, env: &Env<'_>, position: Position, found: &mut Vec<Equality>) {

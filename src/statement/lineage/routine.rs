@@ -31,6 +31,9 @@ const HARMLESS_OVERLOADS: [&str; 12] = [
     "uuid-ossp",
 ];
 
+/// OIDs of `anyelement`, `anynonarray`, `anycompatible`, `anycompatiblenonarray`: any of them may be a row.
+const POLYMORPHIC: [u32; 4] = [2283, 2776, 5077, 5079];
+
 impl Analyser<'_> {
     /// User functions that a name may mean.
     pub(super) fn visible(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Function>> {
@@ -63,8 +66,28 @@ impl Analyser<'_> {
         if function.returns_set {
             self.local.multiplies = true;
         }
+        let may_be_member = |value: &Value| match (&value.fields, call.name.last()) {
+            (Some(_), Some(name)) => value.field(name).is_some(),
+            _ => value.type_oid == 0 || self.may_be_row(value),
+        };
+        let members: &[Value] = match arguments {
+            // `f(row)` means `row.f` if no function of this name takes the row.
+            [only] if call.name.len() == 1 && may_be_member(only) => arguments,
+            _ => &[],
+        };
         match self.result(function, &shape) {
-            Some(value) => value,
+            Some(value) if members.iter().all(|value| value.sources.is_empty() && !value.unknown) => value,
+            Some(value) => {
+                let mut either = Value::derived(members.iter().chain([&value]));
+                either.fields = value.fields.map(|fields| {
+                    let with = |field: &Field| Field {
+                        name: field.name.clone(),
+                        value: Value::derived(members.iter().chain([&field.value])),
+                    };
+                    fields.iter().map(with).collect()
+                });
+                either
+            }
             None => {
                 let name = format!("function {}.{}", function.schema, function.name);
                 self.not_understood(&name, arguments)
@@ -95,7 +118,9 @@ impl Analyser<'_> {
         }
         match body.strip_prefix("BEGIN ATOMIC").and_then(|rest| rest.trim_end().strip_suffix("END")) {
             Some(inside) => pg::parse_query(inside),
-            None => pg::parse_query(body),
+            // This text is read when it runs, with the session's settings.
+            None if self.scope.standard_conforming_strings || !body.contains('\\') => pg::parse_query(body),
+            None => None,
         }
     }
 
@@ -125,6 +150,11 @@ impl Analyser<'_> {
         let names = self.result_names(function);
         let derived = |value: &Value| Value::derived([value]);
         let Some(names) = names else {
+            // In FROM a row stands as its members.
+            let returned = Value { type_oid: function.returns, ..Value::default() };
+            if POLYMORPHIC.contains(&function.returns) || self.may_be_row(&returned) {
+                return None;
+            }
             let [only] = shape.columns.as_slice() else { return None };
             return Some(derived(&only.value));
         };

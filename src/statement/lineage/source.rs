@@ -7,7 +7,10 @@ use super::bounds::{self, Equality, Leaf};
 use super::names::{Env, Row, Table};
 use super::value::{Field, Origin, Shape, Value, from_leaf};
 use crate::statement::footprint::{Position, RowBound};
-use crate::statement::tree::{Alias, From, Join, JoinCondition, JoinKind, Name};
+use crate::statement::tree::{Alias, Body, Expr, From, Join, JoinCondition, JoinKind, Name, SubqueryKind};
+
+/// Types with lower OIDs are the server's own.
+const FIRST_USER_OID: u32 = 16384;
 
 /// What bounds the rows of a FROM list.
 #[derive(Debug, Default)]
@@ -215,6 +218,63 @@ impl Analyser<'_> {
         columns.extend(rest(left));
         columns.extend(rest(right));
         columns
+    }
+
+    /// Are all arguments arrays of scalars for certain? `unnest` of rows, or of a tsvector, has columns of other names.
+    pub(super) fn takes_arrays(&mut self, expr: &Expr, env: &Env<'_>) -> bool {
+        let Expr::Call(call) = expr else { return false };
+        call.name.last().is_some_and(|name| &**name == "unnest")
+            && call.arguments.iter().all(|argument| self.is_array(&argument.value, env))
+    }
+
+    fn is_array(&mut self, expr: &Expr, env: &Env<'_>) -> bool {
+        const TSVECTOR: u32 = 3614;
+        match expr {
+            Expr::Array(parts) => parts.iter().all(|part| self.is_scalar(part, env)),
+            Expr::Cast(_, to) => to.array,
+            Expr::Column(_) => {
+                self.is_scalar(expr, env) && self.value(expr, env, Position::Predicate).type_oid != TSVECTOR
+            }
+            Expr::Subquery(SubqueryKind::Array, _, query) => match &query.body {
+                Body::Select(_) => {
+                    let shape = self.nested(query, env);
+                    shape.columns.first().is_some_and(|field| self.is_built_in(&field.value))
+                }
+                _ => false,
+            },
+            Expr::Call(call) => {
+                let name = call.name.last();
+                name.is_some_and(|name| matches!(&**name, "string_to_array" | "regexp_split_to_array"))
+            }
+            _ => false,
+        }
+    }
+
+    /// Written so that it cannot be a row.
+    fn is_scalar(&mut self, expr: &Expr, env: &Env<'_>) -> bool {
+        match expr {
+            Expr::Constant(_) => true,
+            Expr::Operator(operator) => {
+                operator.left.iter().chain(&operator.right).all(|operand| self.is_scalar(operand, env))
+            }
+            // A cast to a type that is not understood is opaque.
+            Expr::Cast(..) => true,
+            Expr::Column(_) => {
+                let value = self.value(expr, env, Position::Predicate);
+                self.is_built_in(&value)
+            }
+            _ => false,
+        }
+    }
+
+    /// Its type is one of the server's own, and no row's; or an enum of the user's, or an array of one.
+    fn is_built_in(&self, value: &Value) -> bool {
+        let known = |oid: u32| match self.catalog.type_of(oid) {
+            Some(found) => found.kind == 'e',
+            None => oid != 0 && oid < FIRST_USER_OID,
+        };
+        let element = self.catalog.type_of(value.type_oid).map_or(0, |found| found.element);
+        value.fields.is_none() && !value.unknown && (known(value.type_oid) || element != 0 && known(element))
     }
 
     /// An alias on a join hides the names inside it.

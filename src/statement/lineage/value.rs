@@ -107,7 +107,12 @@ impl Value {
 
     /// One of two values, unchanged: rows of a set operation, a merged join column.
     pub fn either(left: &Self, right: &Self) -> Self {
-        let type_oid = if left.type_oid == right.type_oid { left.type_oid } else { 0 };
+        let type_oid = match (left.sources.is_empty(), right.sources.is_empty()) {
+            _ if left.type_oid == right.type_oid => left.type_oid,
+            (true, false) => right.type_oid,
+            (false, true) => left.type_oid,
+            _ => 0,
+        };
         let fields = match (&left.fields, &right.fields) {
             (Some(left), Some(right)) if left.len() == right.len() => Some(
                 left.iter()

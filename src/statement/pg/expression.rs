@@ -105,7 +105,7 @@ fn type_cast(cast: &protobuf::TypeCast) -> Expr {
     }
 }
 
-fn type_name(type_name: &protobuf::TypeName) -> Option<TypeName> {
+pub(super) fn type_name(type_name: &protobuf::TypeName) -> Option<TypeName> {
     if type_name.pct_type || type_name.setof {
         return None;
     }
@@ -174,6 +174,7 @@ fn row_equality(expr: &protobuf::AExpr) -> Option<Expr> {
             left: Some(expression(left)),
             right: Some(expression(right)),
             over_array: false,
+            any: false,
         }))
     };
     Some(Expr::And(left.args.iter().zip(&right.args).map(pair).collect()))
@@ -192,6 +193,7 @@ fn operator(expr: &protobuf::AExpr, over_array: bool) -> Expr {
         left: optional(&expr.lexpr),
         right: optional(&expr.rexpr),
         over_array,
+        any: expr.kind == AExprKind::AexprOpAny as i32,
     }))
 }
 

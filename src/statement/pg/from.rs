@@ -3,10 +3,12 @@
 use pg_query::protobuf::{self, JoinType, RangeVar};
 use pg_query::{Node, NodeEnum};
 
-use super::expression::{expression, expressions, optional};
+use super::expression::{expression, expressions, optional, type_name};
 use super::query::{opaque_query, query};
 use super::{inner, name, names, string, unknown};
-use crate::statement::tree::{Alias, Constant, Expr, From, Join, JoinCondition, JoinKind, Name, TableCall, TableName};
+use crate::statement::tree::{
+    Alias, Constant, Expr, From, Join, JoinCondition, JoinKind, Name, TableCall, TableName, TypeName,
+};
 
 pub(super) fn from_item(node: &Node) -> From {
     match &node.node {
@@ -82,23 +84,25 @@ fn functions(function: &protobuf::RangeFunction) -> From {
             return opaque("function", alias(function.alias.as_ref()));
         };
         let columns = match list.items.get(1).and_then(|node| node.node.as_ref()) {
-            Some(NodeEnum::List(definitions)) => definition_names(&definitions.items),
+            Some(NodeEnum::List(items)) => definitions(&items.items),
             _ => Vec::new(),
         };
         calls.push(TableCall { call: expression(call), columns });
     }
     if let (Some(first), false) = (calls.first_mut(), function.coldeflist.is_empty()) {
-        first.columns = definition_names(&function.coldeflist);
+        first.columns = definitions(&function.coldeflist);
     }
     From::Functions { calls, ordinality: function.ordinality, alias: alias(function.alias.as_ref()) }
 }
 
-fn definition_names(nodes: &[Node]) -> Vec<Name> {
+fn definitions(nodes: &[Node]) -> Vec<(Name, Option<TypeName>)> {
     nodes
         .iter()
         .filter_map(|node| match &node.node {
-            Some(NodeEnum::ColumnDef(column)) => Some(name(&column.colname)),
-            _ => string(node),
+            Some(NodeEnum::ColumnDef(column)) => {
+                Some((name(&column.colname), column.type_name.as_ref().and_then(type_name)))
+            }
+            _ => Some((string(node)?, None)),
         })
         .collect()
 }

@@ -117,7 +117,15 @@ fn tables() -> Vec<Relation> {
         Relation { has_rules: true, ..table(14, "ruled", &["a:23"], &[]) },
         table(15, "accounts", &["id:23", "customer_id:23", "iban"], &[&[1], &[2]]),
         Relation { schema: Arc::from("crm"), ..table(16, "leads", &["id:23", "phone"], &[&[1]]) },
-        Relation { schema: Arc::from("pg_catalog"), ..table(17, "pg_class", &["oid:26", "relname"], &[]) },
+        table(
+            20,
+            "products",
+            &["id:23", "name", "price:1700", "stock:23", "tags:1009", "category", "attributes:3802"],
+            &[&[1]],
+        ),
+        table(22, "parcels", &["id:23", "sender:9003", "senders:9004", "mood:9002", "moods:9005"], &[&[1]]),
+        Relation { kind: RelationKind::Other, ..table(23, "party", &["count", "avg", "notes"], &[]) },
+        table(21, "order_items", &["order_id:23", "line:23", "product_id:23", "quantity:23", "price:1700"], &[&[1, 2]]),
         Relation { schema: Arc::from("pg_catalog"), ..table(18, "pg_stats", &["attname", "histogram_bounds"], &[]) },
         Relation { kind: RelationKind::Foreign, ..table(19, "remote", &["id:23", "v"], &[]) },
     ]
@@ -161,6 +169,9 @@ fn views() -> Vec<Relation> {
         },
         view(36, "v_loop", &["a"], "SELECT a FROM public.v_loop;"),
         view(37, "v_orders", &["id:23", "status"], "SELECT orders.id, orders.status FROM public.orders;"),
+        view(39, "v_settings", &["name", "setting"], "SELECT pg_settings.name, pg_settings.setting FROM pg_settings;"),
+        view(40, "v_loud", &["note"], "SELECT upper(audited.note) AS note FROM public.audited;"),
+        view(41, "v_blank", &["one:23"], "SELECT 1 AS one FROM public.audited;"),
         view(38, "v_broken", &["a"], "SELECT nothing FROM public.gone;"),
     ]
 }
@@ -195,6 +206,9 @@ fn functions() -> Vec<Function> {
             "BEGIN ATOMIC\n SELECT customers.email FROM public.customers WHERE (customers.id = f_atomic.i);\nEND",
         ),
         function("f_write", &[("x", TEXT)], "sql", "INSERT INTO scratch VALUES ('a', x) RETURNING v"),
+        function("notes", &[("i", INT)], "sql", "SELECT 'x'"),
+        function("sum_of", &[("i", INT)], "sql", r"SELECT 'a\', ssn FROM customers --' AS x"),
+        Function { returns: 2283, ..function("f_same", &[("x", 2283)], "sql", "SELECT x") },
         function("f_two", &[], "sql", "SELECT 1; SELECT ssn FROM customers"),
         function("f_self", &[("i", INT)], "sql", "SELECT f_self(i)"),
         customers,
@@ -207,10 +221,23 @@ fn functions() -> Vec<Function> {
     ]
 }
 
+/// Relations of the server's own, as the loader brings them: `schema.name column:type …` a line.
+fn system() -> Vec<Relation> {
+    let lines = include_str!("../../../tests/statements/system.txt").lines().zip(100..);
+    lines
+        .map(|(line, key)| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let (schema, name) = words[0].split_once('.').unwrap();
+            Relation { schema: Arc::from(schema), ..table(key, name, &words[1..], &[]) }
+        })
+        .collect()
+}
+
 /// The shop.
 pub(super) fn shop() -> Catalog {
     let mut relations = tables();
     relations.extend(views());
+    relations.extend(system());
     let composite = Type {
         oid: 9001,
         schema: Arc::from("public"),
@@ -221,10 +248,13 @@ pub(super) fn shop() -> Catalog {
         relation: 1,
     };
     let mood = Type { oid: 9002, name: Arc::from("mood"), kind: 'e', relation: 0, ..composite.clone() };
+    let party = Type { oid: 9003, name: Arc::from("party"), relation: 23, ..composite.clone() };
+    let parties = Type { oid: 9004, name: Arc::from("_party"), kind: 'b', element: 9003, relation: 0, ..party.clone() };
+    let moods = Type { oid: 9005, name: Arc::from("_mood"), element: 9002, ..parties.clone() };
     let parts = Parts {
         relations,
         functions: functions(),
-        types: vec![composite, mood],
+        types: vec![composite, mood, party, parties, moods],
         schemas: ["pg_catalog", "public", "crm"].map(Arc::from).to_vec(),
         user_operators: vec![(Arc::from("public"), Arc::from("@#@"))],
         user_casts: false,
