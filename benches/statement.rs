@@ -17,7 +17,9 @@ use holdpoint::clock::Timestamp;
 use holdpoint::identity::agent::Agent;
 use holdpoint::identity::ids::{AgentName, PersonName};
 use holdpoint::policy::rules::RuleSet;
-use holdpoint::session::judge::{Bench, Cache, World, judge};
+use holdpoint::session::judge::shelf::Cache;
+use holdpoint::session::judge::{Bench, World, judge};
+use holdpoint::session::keeper::SHELF_BYTES;
 use holdpoint::statement::read::{Known, read};
 use holdpoint::statement::scope::Scope;
 
@@ -39,12 +41,12 @@ const STATEMENTS: [(&str, &str); 5] = [
     ),
 ];
 
-fn world() -> World {
+fn world() -> Arc<World> {
     let rules = Arc::new(RuleSet::baseline());
     let catalog: Arc<Catalog> =
         Arc::new(rules.catalog().expect("the baseline has one").to_catalog().expect("it is sound"));
     let classes = Arc::new(rules.class_map(&catalog));
-    World { catalog, rules, classes }
+    Arc::new(World { catalog, rules, classes })
 }
 
 fn agent() -> Agent {
@@ -65,7 +67,7 @@ fn statements(criterion: &mut Criterion) {
     let (world, agent, known) = (world(), agent(), Known::default());
     let scope = Arc::new(Scope::default());
     let bench = Bench { world: &world, scope: &scope, known: &known, agent: &agent, database: "shop", blind: None };
-    let cache = Cache::new(64 * 1024 * 1024);
+    let shelf = Cache::default().shelf(&world, &agent.name, &scope);
     let mut group = criterion.benchmark_group("statement");
     for (name, sql) in STATEMENTS {
         group.bench_with_input(BenchmarkId::new("read", name), sql, |bencher, sql| {
@@ -74,9 +76,9 @@ fn statements(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("judge", name), sql, |bencher, sql| {
             bencher.iter(|| judge(black_box(sql), &bench, &[]));
         });
-        cache.put(&bench, &Arc::new(judge(sql, &bench, &[])));
+        shelf.put(&Arc::new(judge(sql, &bench, &[])), &scope, SHELF_BYTES);
         group.bench_with_input(BenchmarkId::new("seen before", name), sql, |bencher, sql| {
-            bencher.iter(|| cache.get(&bench, black_box(sql)).expect("it was put there"));
+            bencher.iter(|| shelf.get(black_box(sql), &scope).expect("it was put there"));
         });
     }
     group.finish();

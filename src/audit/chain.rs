@@ -1,9 +1,10 @@
 //! The hash chain: each record carries the hash of the one before it, in canonical JSON.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::audit::canonical::{CanonicalError, canonical};
-use crate::audit::event::{Event, Record};
+use crate::audit::event::Event;
 use crate::audit::merkle::{self, Frontier, Hash};
 use crate::clock::Timestamp;
 
@@ -39,8 +40,8 @@ impl Head {
     ///
     /// # Errors
     /// The event has no canonical form; the head is unchanged.
-    pub fn append(&mut self, event: Event, at: Timestamp) -> Result<String, CanonicalError> {
-        let record = Record { seq: self.size(), at, prev: hex::encode(self.prev), event };
+    pub fn append(&mut self, event: &Event, at: Timestamp) -> Result<String, CanonicalError> {
+        let record = Next { seq: self.size(), at, prev: hex::encode(self.prev), event };
         let text = canonical(&record)?;
         self.take(text.as_bytes());
         Ok(text)
@@ -53,6 +54,15 @@ impl Head {
     }
 }
 
+/// A [`crate::audit::event::Record`] about to be written: the same members, the event borrowed.
+#[derive(Serialize)]
+struct Next<'a> {
+    seq: u64,
+    at: Timestamp,
+    prev: String,
+    event: &'a Event,
+}
+
 /// What the next record carries as `prev`.
 pub fn hash(record: &[u8]) -> Hash {
     Sha256::digest(record).into()
@@ -61,12 +71,13 @@ pub fn hash(record: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::event::Record;
 
     #[test]
     fn each_record_carries_the_hash_of_the_one_before() {
         let mut head = Head::default();
-        let first = head.append(Event::LogStopped {}, Timestamp::from_millis(0)).unwrap();
-        let second = head.append(Event::LogStopped {}, Timestamp::from_millis(1)).unwrap();
+        let first = head.append(&Event::LogStopped {}, Timestamp::from_millis(0)).unwrap();
+        let second = head.append(&Event::LogStopped {}, Timestamp::from_millis(1)).unwrap();
         let read: Record = serde_json::from_str(&second).unwrap();
         assert_eq!(
             first,

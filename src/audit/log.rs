@@ -89,6 +89,8 @@ pub(super) struct Item {
 pub(super) struct Pulse {
     pub(super) healthy: AtomicBool,
     pub(super) lost: AtomicU64,
+    /// Somebody waits for an event: the writer stops gathering.
+    pub(super) urgent: tokio::sync::Notify,
 }
 
 /// The log. Cheap to share; ends with [`AuditLog::close`].
@@ -116,7 +118,7 @@ impl AuditLog {
         let started = Event::LogStarted { program: options.program.clone(), unsynced_at_most };
         let (queue, inbox) = mpsc::channel(options.queue_max.max(1));
         let (stop, stopped) = oneshot::channel();
-        let pulse = Arc::new(Pulse { healthy: AtomicBool::new(true), lost: AtomicU64::new(0) });
+        let pulse = Arc::new(Pulse { healthy: AtomicBool::new(true), lost: AtomicU64::new(0), ..Pulse::default() });
         let verifier = signer.verifier();
         let writer = Writer::new(Arc::clone(&store), signer, clock, options, head, Arc::clone(&pulse));
         let task = tokio::spawn(writer.run(inbox, stopped));
@@ -173,6 +175,7 @@ impl AuditLog {
         let (tell, told) = oneshot::channel();
         let item = Item { events, durable: Some(tell) };
         self.queue.send(item).await.map_err(|_| AuditError::Closed)?;
+        self.pulse.urgent.notify_one();
         told.await.map_err(|_| AuditError::Closed)?
     }
 

@@ -14,6 +14,8 @@ use crate::audit::log::{AuditError, Item, LogOptions, Pulse, load_head};
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Clock;
 
+/// Ordinary events wait this long for company, so that a busy proxy writes groups and not single records.
+const GATHER: Duration = Duration::from_millis(10);
 const RETRY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -63,7 +65,7 @@ impl Writer {
 
     /// Runs until told to stop or until the log is dropped; then writes what is queued and says so.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Item>, mut stop: oneshot::Receiver<()>) {
-        let mut items = Vec::new();
+        let mut items: Vec<Item> = Vec::new();
         let group = self.options.unsynced_max.max(1);
         loop {
             tokio::select! {
@@ -76,13 +78,32 @@ impl Writer {
                 }
                 () = tokio::time::sleep_until(self.wake_at()) => {}
             }
+            self.gather(&mut items, &mut inbox, group).await;
             self.write(std::mem::take(&mut items)).await;
             self.sync_if_due().await;
             self.checkpoint_if_due().await;
         }
+        self.write(items).await;
         self.write(vec![Item { events: vec![Event::LogStopped {}], durable: None }]).await;
         self.next_checkpoint = Instant::now();
         self.checkpoint_if_due().await;
+    }
+
+    /// Lets ordinary events wait for company, without being woken for each: until the time is up or somebody waits for one.
+    async fn gather(&self, items: &mut Vec<Item>, inbox: &mut mpsc::Receiver<Item>, group: usize) {
+        let awaited = items.iter().any(|item| item.durable.is_some());
+        if items.is_empty() || awaited || items.len() >= group || inbox.is_closed() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(GATHER.min(self.options.sync_every)) => {}
+            () = self.pulse.urgent.notified() => {}
+        }
+        while items.len() < group
+            && let Ok(item) = inbox.try_recv()
+        {
+            items.push(item);
+        }
     }
 
     fn wake_at(&self) -> Instant {
@@ -152,9 +173,9 @@ impl Writer {
         let now = self.clock.now();
         let mut records = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
-            let record = match head.append(event.clone(), now) {
+            let record = match head.append(event, now) {
                 // One event that has no canonical form must not stop the log, and must not vanish either.
-                Err(_) if index < ordinary => head.append(Event::RecordsLost { count: 1 }, now),
+                Err(_) if index < ordinary => head.append(&Event::RecordsLost { count: 1 }, now),
                 other => other,
             };
             records.push(record.map_err(|error| AuditError::Broken(error.to_string()))?);

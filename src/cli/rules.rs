@@ -175,6 +175,14 @@ fn load(source: &Source) -> Result<(RuleSet, Option<Catalog>), Broken> {
     Ok((rules, catalog))
 }
 
+const NO_CATALOG: &str = "no tables are known: give --catalog FILE, or a `catalog:` in the rules";
+
+/// For what cannot be answered without tables.
+fn load_with_catalog(source: &Source) -> Result<(RuleSet, Catalog), Broken> {
+    let (rules, catalog) = load(source)?;
+    Ok((rules, catalog.ok_or_else(|| Broken::File(NO_CATALOG.to_owned()))?))
+}
+
 fn broken(broken: &Broken, format: Format, out: &mut dyn Write) -> Result<u8> {
     match broken {
         Broken::File(text) => writeln!(out, "error: {text}")?,
@@ -200,16 +208,10 @@ fn lint(args: &LintArgs, out: &mut dyn Write) -> Result<u8> {
     Ok(if findings.is_empty() { OK } else { FOUND })
 }
 
-const NO_CATALOG: &str = "error: no tables are known: give --catalog FILE, or a `catalog:` in the rules";
-
 fn test(args: &TestArgs, read: ReadSql<'_>, out: &mut dyn Write) -> Result<u8> {
-    let (rules, catalog) = match load(&args.source) {
+    let (rules, catalog) = match load_with_catalog(&args.source) {
         Ok(loaded) => loaded,
         Err(why) => return broken(&why, Format::Text, out),
-    };
-    let Some(catalog) = catalog else {
-        writeln!(out, "{NO_CATALOG}")?;
-        return Ok(BROKEN);
     };
     let results = rules.run_cases(&catalog, read);
     report::cases(&results, out)?;
@@ -229,13 +231,9 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
 }
 
 fn explain(args: &ExplainArgs, read: ReadSql<'_>, out: &mut dyn Write) -> Result<u8> {
-    let (rules, catalog) = match load(&args.source) {
+    let (rules, catalog) = match load_with_catalog(&args.source) {
         Ok(loaded) => loaded,
         Err(why) => return broken(&why, Format::Text, out),
-    };
-    let Some(catalog) = catalog else {
-        writeln!(out, "{NO_CATALOG}")?;
-        return Ok(BROKEN);
     };
     let map = rules.class_map(&catalog);
     let agent = AgentName(args.agent.clone());

@@ -50,13 +50,23 @@ pub struct Judgement {
     /// The planner's word could change the ruling, and was not asked yet.
     pub wants_estimate: bool,
     normalised: OnceLock<Normalised>,
-    /// Plans made for result headers seen before: the header's bytes and the formats asked for.
-    plans: Mutex<Vec<(Bytes, Vec<Format>, Arc<Plan>)>>,
+    /// Plans made for result headers seen before.
+    plans: Mutex<Vec<KeptPlan>>,
     counters: OnceLock<Vec<metrics::Counter>>,
 }
 
 /// Plans kept per statement: a header changes only with its table.
 const PLANS_MAX: usize = 4;
+
+/// A plan, and the result it was made for.
+#[derive(Clone)]
+struct KeptPlan {
+    /// The bytes of the result header.
+    header: Bytes,
+    /// The formats asked for.
+    formats: Vec<Format>,
+    plan: Arc<Plan>,
+}
 
 impl Judgement {
     /// Text without literals and its fingerprint, for the audit; made at the first use.
@@ -67,7 +77,7 @@ impl Judgement {
     /// The plan for a result header seen before, byte for byte.
     pub fn kept_plan(&self, header: &[u8], formats: &[Format]) -> Option<Arc<Plan>> {
         let plans = self.plans.lock();
-        plans.iter().find(|(of, with, _)| of == header && with == formats).map(|(_, _, plan)| plan.clone())
+        plans.iter().find(|kept| kept.header == header && kept.formats == formats).map(|kept| kept.plan.clone())
     }
 
     /// Keeps a plan that both witnesses agree on.
@@ -76,7 +86,7 @@ impl Judgement {
         if plans.len() >= PLANS_MAX {
             plans.clear();
         }
-        plans.push((header, formats.to_vec(), plan));
+        plans.push(KeptPlan { header, formats: formats.to_vec(), plan });
     }
 
     /// Counts one statement: labels have few values, never text or ids.

@@ -16,9 +16,8 @@ use std::sync::Arc;
 
 use pg_query::{Node, NodeEnum};
 
-use super::footprint::{
-    Facet, Footprint, Opaque, Output, Probe, RelationUse, RowBound, SessionEffect, Source, Transfer, Verb,
-};
+use super::footprint::{Facet, Footprint, Opaque, Output, Probe, RelationUse, SessionEffect, Source, Transfer, Verb};
+use super::lineage::blank;
 use super::scope::Scope;
 use crate::catalog::Catalog;
 
@@ -80,27 +79,6 @@ impl Context<'_> {
                 .footprint(other)
                 .unwrap_or_else(|| blank(Verb::Other).opaque("statement", "the inner statement is not understood")),
         }
-    }
-}
-
-/// A footprint that touches nothing.
-fn blank(verb: Verb) -> Footprint {
-    Footprint {
-        verb,
-        object_kind: None,
-        relations: Vec::new(),
-        outputs: None,
-        probes: Vec::new(),
-        writes: Vec::new(),
-        functions: Vec::new(),
-        facets: Vec::new(),
-        returned: RowBound::None,
-        changed: RowBound::None,
-        transfer: None,
-        session: Vec::new(),
-        opaque: Vec::new(),
-        unresolved: false,
-        explainable: false,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Credentials are made once per test program and copied, so that a test costs one process start and one database clone.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -85,12 +86,6 @@ pub struct Credentials {
     pub mia: String,
 }
 
-impl Drop for Credentials {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
 }
@@ -121,7 +116,8 @@ impl Credentials {
     }
 
     fn make() -> Self {
-        let dir = std::env::temp_dir().join(format!("holdpoint-keys-{}", std::process::id()));
+        // Inside the server's directory, which goes with the test program however that ends.
+        let dir = Postgres::shared().dir.join("keys");
         std::fs::create_dir_all(&dir).expect("a directory");
         let config =
             format!("version: 1\nstore: data\ndatabases:\n  shop: {{ host: 127.0.0.1, user: nobody }}\n{PEOPLE}");
@@ -143,15 +139,21 @@ impl Credentials {
             word_with(&text, "hpt_")
         };
         let decide = ["approvals:decide", "approvals:read"];
+        // The account that removes the server's directory must be able to remove this, too.
+        let open =
+            |dir: &Path| std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
         let everything = ["approvals:decide", "approvals:read", "audit:read", "rules:write", "admin"];
-        Self {
+        let made = Self {
             agent: agent(AGENT),
             other_agent: agent(OTHER_AGENT),
             dana: token("dana@example.com", &everything),
             erin: token("erin@example.com", &decide),
             mia: token("mia@example.com", &decide),
             dir,
-        }
+        };
+        open(&made.dir);
+        open(&made.dir.join("data"));
+        made
     }
 }
 

@@ -20,7 +20,7 @@ async fn store() -> MemoryStore {
     for number in 0..12u8 {
         let event = Event::ApprovalState { approval: id(number % 2), state: number.to_string(), why: None };
         let at = Timestamp::from_millis(i64::from(number));
-        let record = head.append(event, at).unwrap();
+        let record = head.append(&event, at).unwrap();
         store.append_records(u64::from(number), vec![record], true).await.unwrap();
         if CHECKPOINTS.contains(&(usize::from(number) + 1)) {
             let frontier = head.frontier().clone();
@@ -86,8 +86,8 @@ async fn a_history_rewritten_with_a_good_chain_fails_at_its_checkpoint() {
     let rewritten: Vec<String> = lines
         .iter()
         .map(|line| match serde_json::from_str::<Record>(line) {
-            Ok(record) if record.seq == 5 => head.append(Event::LogStopped {}, record.at).unwrap(),
-            Ok(record) => head.append(record.event, record.at).unwrap(),
+            Ok(record) if record.seq == 5 => head.append(&Event::LogStopped {}, record.at).unwrap(),
+            Ok(record) => head.append(&record.event, record.at).unwrap(),
             Err(_) => line.clone(),
         })
         .collect();

@@ -117,7 +117,7 @@ fn missing_rules_and_missing_tables_are_said() {
     assert_eq!(run_with(&["lint", "--rules", "/nowhere/at/all"]).0, BROKEN);
     let directory = Directory::with("tableless", &[("r.yaml", "version: 1\n")]);
     let (code, text) = run_with(&["explain", "--rules", &directory.text(), "one"]);
-    assert_eq!((code, text), (BROKEN, format!("{NO_CATALOG}\n")));
+    assert_eq!((code, text), (BROKEN, format!("error: {NO_CATALOG}\n")));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use proptest::prelude::*;
 
 use super::*;
-use crate::gate::approval::{Claims, Requester, Target};
-use crate::identity::ids::{AgentName, PersonName, SessionId};
+use crate::gate::sample;
+use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
 use crate::policy::ruling::Stage;
 
@@ -15,27 +15,8 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn pending(needed: u16) -> Approval {
-    let request = Request {
-        digest: "d1".into(),
-        requester: Requester {
-            agent: AgentName("bot".into()),
-            owner: PersonName("olga".into()),
-            issued_by: PersonName("ivan".into()),
-            session: SessionId(1),
-            client_addr: String::new(),
-            claims: Claims::default(),
-        },
-        target: Target { protocol: "postgres".into(), database: "shop".into(), role: "app".into() },
-        statements: Vec::new(),
-        hits: Vec::new(),
-        rules_version: "r1".into(),
-        classes: Vec::new(),
-        masked_columns: Vec::new(),
-        in_transaction: false,
-        rows_so_far: None,
-        stages: vec![Stage { groups: vec!["dba".into()], needed }],
-        reason_required: false,
-    };
+    let stages = vec![Stage { groups: vec!["dba".into()], needed }];
+    let request = Request { stages, ..sample::request("bot", "d1") };
     let times = Times { expires: Duration::from_secs(60), use_within: Duration::from_secs(30) };
     Approval::new(ApprovalId::from_random([1; 10]), request, times, at(0))
 }

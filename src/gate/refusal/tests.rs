@@ -1,9 +1,10 @@
 //! What clients read when they are refused: one line, short, no newline, whatever was asked.
 
 use super::*;
-use crate::gate::approval::{Claims, Request, Requester, Review, ShownStatement, Target};
+use crate::gate::approval::{Request, Review, ShownStatement};
 use crate::gate::life::Times;
-use crate::identity::ids::{PersonName, RuleId, SessionId};
+use crate::gate::sample;
+use crate::identity::ids::{PersonName, RuleId};
 
 const URL: &str = "https://holdpoint.example";
 
@@ -18,34 +19,14 @@ fn hit(rule: &str, effect: Effect, message: Option<&str>) -> RuleHit {
 }
 
 fn approval(summary: &str, rule: &str, groups: &[&str]) -> Approval {
+    let sample = sample::request("bot", &"00".repeat(32));
+    let shown = ShownStatement { summary: summary.into(), ..sample.statements[0].clone() };
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
     let request = Request {
-        digest: "00".repeat(32),
-        requester: Requester {
-            agent: AgentName("bot".into()),
-            owner: PersonName("olga".into()),
-            issued_by: PersonName("ivan".into()),
-            session: SessionId(1),
-            client_addr: String::new(),
-            claims: Claims::default(),
-        },
-        target: Target { protocol: "postgres".into(), database: "shop".into(), role: "app".into() },
-        statements: vec![ShownStatement {
-            text: String::new(),
-            summary: summary.into(),
-            actions: Vec::new(),
-            objects: Vec::new(),
-            lineage: Vec::new(),
-            parameters: Vec::new(),
-            row_estimate: None,
-        }],
+        statements: vec![shown],
         hits: vec![hit(rule, Effect::Hold, None)],
-        rules_version: "r1".into(),
-        classes: Vec::new(),
-        masked_columns: Vec::new(),
-        in_transaction: false,
-        rows_so_far: None,
-        stages: vec![Stage { groups: groups.iter().map(|group| (*group).to_owned()).collect(), needed: 1 }],
-        reason_required: false,
+        stages: vec![Stage { groups, needed: 1 }],
+        ..sample
     };
     let times = Times { expires: Duration::from_secs(3600), use_within: Duration::from_secs(900) };
     let now = Timestamp::parse_rfc3339("2026-11-21T09:05:00Z").unwrap();

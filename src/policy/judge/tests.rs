@@ -90,23 +90,7 @@ impl Bench {
 }
 
 pub(crate) fn blank(verb: Verb, facet: Facet) -> Footprint {
-    Footprint {
-        verb,
-        object_kind: None,
-        relations: Vec::new(),
-        outputs: None,
-        probes: Vec::new(),
-        writes: Vec::new(),
-        functions: Vec::new(),
-        facets: vec![facet],
-        returned: RowBound::None,
-        changed: RowBound::None,
-        transfer: None,
-        session: Vec::new(),
-        opaque: Vec::new(),
-        unresolved: false,
-        explainable: false,
-    }
+    Footprint { facets: vec![facet], ..crate::statement::lineage::blank(verb) }
 }
 
 fn ids(ruling: &Ruling) -> Vec<&str> {

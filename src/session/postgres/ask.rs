@@ -100,8 +100,10 @@ impl Session {
         loop {
             let Some(message) = self.next_upstream_frame()? else {
                 let interest = Interest { client: self.interest().client, upstream: true };
-                let turn = self.link.turn(interest).await;
-                self.on_turn(&turn)?;
+                tokio::select! {
+                    turn = self.link.turn(interest) => self.on_turn(&turn)?,
+                    () = self.cancel.handle().requested() => drop(self.cancel_upstream()),
+                }
                 continue;
             };
             size += message.len();

@@ -253,7 +253,7 @@ impl Session {
         };
         if portal.prepared.local {
             let text = portal.prepared.text.clone();
-            let answer = self.run_local(&text, false).await;
+            let answer = self.run_local(&text, false).await?;
             self.local(answer);
             return Ok(());
         }

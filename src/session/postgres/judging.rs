@@ -339,7 +339,9 @@ impl Session {
             return;
         }
         self.tainted = false;
-        self.extended.portals.clear();
+        for (_, portal) in std::mem::take(&mut self.extended.portals) {
+            self.finish_unused(portal);
+        }
         self.reading.ddl_in_transaction = false;
         if was_open && self.reading.touched {
             self.reading.stale = true;

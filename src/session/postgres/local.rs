@@ -65,12 +65,12 @@ impl Session {
     }
 
     /// Runs one of our statements for an Execute: rows and completion, without a description.
-    pub(super) async fn run_local(&mut self, text: &Arc<str>, describe: bool) -> Bytes {
-        let Ok(judged) = self.judge_reading(text).await else { return Bytes::new() };
-        match judged.statements.first() {
+    pub(super) async fn run_local(&mut self, text: &Arc<str>, describe: bool) -> Result<Bytes, End> {
+        let judged = self.judge_reading(text).await?;
+        Ok(match judged.statements.first() {
             Some(one) => self.run_local_effects(&one.statement.footprint.session, describe).await.freeze(),
             None => Bytes::new(),
-        }
+        })
     }
 
     async fn run_local_effects(&mut self, effects: &[SessionEffect], describe: bool) -> BytesMut {

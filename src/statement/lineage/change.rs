@@ -6,7 +6,7 @@ use super::Analyser;
 use super::bounds::Leaf;
 use super::names::{Env, Row, Table};
 use super::source::Product;
-use super::value::{Field, Origin, Shape, Value};
+use super::value::{Field, Shape, Value, from_leaf};
 use crate::catalog::{ColumnKey, Relation, RelationKey, RelationKind};
 use crate::statement::footprint::{Access, ColumnWrite, Facet, Flow, Position, RowBound};
 use crate::statement::tree::change::{Assignment, Conflict, Delete, Insert, Merge, Returning, Target, Update};
@@ -285,14 +285,7 @@ impl Analyser<'_> {
         };
         self.side_effects(&relation, target.only, &columns);
         let id = self.leaf();
-        let columns: Vec<Field> = columns
-            .into_iter()
-            .enumerate()
-            .map(|(column, field)| Field {
-                name: field.name,
-                value: Value { origin: Some(Origin { leaf: id, column }), ..field.value },
-            })
-            .collect();
+        let columns = from_leaf(columns, id);
         let table = Table {
             name: Some(target.alias.clone().unwrap_or_else(|| relation.name.clone())),
             schema: target.alias.is_none().then(|| relation.schema.clone()),

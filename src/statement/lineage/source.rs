@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Analyser;
 use super::bounds::{self, Equality, Leaf};
 use super::names::{Env, Row, Table};
-use super::value::{Field, Origin, Shape, Value};
+use super::value::{Field, Origin, Shape, Value, from_leaf};
 use crate::statement::footprint::{Position, RowBound};
 use crate::statement::tree::{Alias, Body, Expr, From, Join, JoinCondition, JoinKind, Name, SubqueryKind};
 
@@ -69,15 +69,7 @@ impl Source {
     /// A source with the columns of a query.
     pub(super) fn of(shape: Shape, name: Option<Name>, id: u32) -> Self {
         let wild = shape.wild || shape.columns.iter().any(|field| field.name.is_none());
-        let columns: Vec<Field> = shape
-            .columns
-            .into_iter()
-            .enumerate()
-            .map(|(column, field)| Field {
-                name: field.name,
-                value: Value { origin: Some(Origin { leaf: id, column }), ..field.value },
-            })
-            .collect();
+        let columns = from_leaf(shape.columns, id);
         let table = Table {
             name,
             schema: None,

@@ -42,6 +42,15 @@ pub struct Field {
     pub value: Value,
 }
 
+/// Columns that are read from this source: each value's origin is its place there.
+pub fn from_leaf(columns: Vec<Field>, leaf: u32) -> Vec<Field> {
+    let placed = |(column, field): (usize, Field)| Field {
+        name: field.name,
+        value: Value { origin: Some(Origin { leaf, column }), ..field.value },
+    };
+    columns.into_iter().enumerate().map(placed).collect()
+}
+
 /// What a query gives: its columns, and how many rows at most.
 #[derive(Clone, Debug)]
 pub struct Shape {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::catalog::{Column, ColumnKey, Parts, Relation, RelationKey, RelationKind};
-use crate::statement::footprint::{Access, CopyFormat, Flow, Position, TransactionVerb};
+use crate::statement::footprint::{Access, CopyFormat, Flow, Position, RowBound, TransactionVerb};
 
 fn relation(key: u32, schema: &str, name: &str, columns: &[&str]) -> Relation {
     let column = |(index, name): (usize, &&str)| Column {
