@@ -1,6 +1,4 @@
-//! The tree that every dialect is lowered into: queries, sources of rows, expressions, changes of rows. It keeps what
-//! decides names, flows and bounds, and drops the rest (literals' values above all). What a dialect's lowering does not
-//! know becomes [`Expr::Opaque`] or [`From::Opaque`], never a guess.
+//! The tree that every dialect is lowered into: what decides names, flows and bounds. Unknown things are `Opaque`.
 
 pub mod change;
 
@@ -256,7 +254,7 @@ pub enum JoinCondition {
     Natural,
 }
 
-/// A constant, without its value unless the value decides bounds.
+/// A constant; its value only where it decides bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constant {
     /// NULL.
