@@ -17,6 +17,8 @@ async fn hold_in_a_transaction_is_short_and_says_so() {
     let sent = send(&client, "DROP TABLE orders");
     let approval = stage.one_pending().await;
     assert_eq!(approval["request"]["in_transaction"], true);
+    let summary = approval["request"]["statements"][0]["summary"].as_str().unwrap();
+    assert!(summary.contains("RowExclusiveLock on counter") && summary.contains("waiting for it: 0"), "{summary}");
     let error = refusal(sent).await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(kind(&error), "holdpoint_pending");

@@ -16,6 +16,12 @@ const ANSWER_MAX: usize = 4 * 1024 * 1024;
 /// Rows of text cells.
 pub(super) type Rows = Vec<Vec<Option<String>>>;
 
+/// Locks of this session on user relations, and sessions that wait for it (manual, "pg_locks" and `pg_blocking_pids`).
+const LOCKS: &str = "SELECT (SELECT pg_catalog.string_agg(DISTINCT l.mode || ' on ' || l.relation::pg_catalog.regclass::text, ', ') \
+FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND l.locktype = 'relation' \
+AND l.relation >= 16384), (SELECT pg_catalog.count(*)::text FROM pg_catalog.pg_stat_activity a \
+WHERE pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(a.pid)))";
+
 /// Name of the prepared statement that plans the client's.
 const EXPLAIN_NAME: &[u8] = b"holdpoint_explain";
 
@@ -49,6 +55,19 @@ impl Session {
     pub(super) async fn ask_raw(&mut self, frames: &[u8]) -> Result<Result<Rows, Bytes>, End> {
         self.link.to_upstream.extend_from_slice(frames);
         self.read_answer(true).await
+    }
+
+    /// What the open transaction holds locked and who waits for it, in words for an approver. `None`: nothing is open, or the
+    /// upstream cannot be asked now without ending what is.
+    pub(super) async fn lock_situation(&mut self) -> Result<Option<String>, End> {
+        if self.status != b'T' || self.extended.executed || !self.ledger.is_empty() {
+            return Ok(None);
+        }
+        let Ok(rows) = self.ask(LOCKS).await? else { return Ok(None) };
+        let cell = |index: usize| rows.first().and_then(|row| row.get(index)?.as_deref());
+        let locks = cell(0).filter(|locks| !locks.is_empty()).unwrap_or("no table locked");
+        let waiters = cell(1).unwrap_or("0");
+        Ok(Some(format!("Inside an open transaction that holds {locks}; sessions waiting for it: {waiters}.")))
     }
 
     /// Parses and describes a text upstream without running it. `Err` is the upstream's error.

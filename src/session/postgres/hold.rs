@@ -101,7 +101,11 @@ impl Session {
             return Ok(Waited::Refused(Refusal::draining(None)));
         }
         let world = held.judged.world.clone();
-        let request = self.request(&held);
+        let locks = if held.rows_so_far.is_none() { self.lock_situation().await? } else { None };
+        let mut request = self.request(&held);
+        if let (Some(locks), Some(first)) = (locks, request.statements.first_mut()) {
+            first.summary = format!("{}. {locks}", first.summary.trim_end_matches('.'));
+        }
         let digest = request.digest.clone();
         let times = Times { expires: held.policy.expires, use_within: held.policy.use_within };
         let limit = self.hold_limit(&held);
