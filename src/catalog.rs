@@ -4,6 +4,7 @@
 //! snapshot, the session does the asking. Names are as the server stores them (already folded).
 
 pub mod load;
+pub mod mysql_type;
 
 use std::collections::HashMap;
 use std::sync::Arc;

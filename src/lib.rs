@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! client bytes -> Frame -> Statement -> Footprint -> Action(s) -> Ruling -> Verdict -+-> Release -> upstream
-//!                 (pg)     (statement)  (+ catalog)   (policy)    (policy)   (gate)  |
+//!                (pg,mysql) (statement)  (+ catalog)   (policy)    (policy)   (gate)  |
 //!                                                                                    +-> Approval … Decision -> Release | Refusal
 //! upstream bytes -> result header -> Plan -> rows -> MaskedCell -> client        and audit Events all along
 //!                                    (masking)
@@ -29,6 +29,7 @@
 //! - [`gate`]: `Ruling` to `Release`, hold or `Refusal`; approvals, quorum, the desk where statements wait
 //! - [`config`]: `holdpoint.yaml`, raw to checked
 //! - [`pg`]: the PostgreSQL protocol without sockets
+//! - [`mysql`]: the MySQL protocol without sockets
 //! - [`session`]: one client connection from accept to close
 //! - [`store`]: where things are kept: RocksDB, or memory
 //! - [`api`]: the HTTP API for approvers, operators and auditors
@@ -97,6 +98,7 @@ pub mod config;
 pub mod gate;
 pub mod identity;
 pub mod masking;
+pub mod mysql;
 pub mod pg;
 pub mod policy;
 pub mod session;

@@ -57,7 +57,7 @@ pub struct Known {
 /// Reads a batch. Prepared statements and cursors that are named in it are looked up in `known`, then in what the batch
 /// itself prepares before.
 pub fn read(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
-    let parsed = match pg::parse(text, scope.standard_conforming_strings) {
+    let parsed = match pg::parse(text, scope.standard_conforming_strings()) {
         Ok(parsed) => parsed,
         Err(reason) => return Batch { statements: vec![unreadable(text, &reason.to_string())] },
     };

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::catalog::{Catalog, ColumnKey};
 use crate::statement::footprint::{Flow, Footprint, Position, RowBound, Verb};
 use crate::statement::read::{Batch, Known, read};
-use crate::statement::scope::Scope;
+use crate::statement::scope::{Dialect, Scope};
 
 fn serde_name<T: serde::Serialize>(value: T) -> String {
     serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
@@ -252,7 +252,7 @@ fn backslashes_are_read_as_the_session_reads_them() {
     let standard = one(text);
     assert!(is_guarded(&catalog::shop(), &standard, "customers.ssn"));
     assert_eq!(standard.outputs.as_ref().map(Vec::len), Some(2));
-    let scope = Scope { standard_conforming_strings: false, ..Scope::default() };
+    let scope = Scope { dialect: Dialect::Postgres { standard_conforming_strings: false }, ..Scope::default() };
     let batch = read(text, &scope, &catalog::shop(), &Known::default());
     let relations = &batch.statements[0].footprint.relations;
     assert_eq!(relations.iter().map(|one| &*one.name).collect::<Vec<_>>(), ["public.departments"]);
@@ -304,7 +304,7 @@ fn temporary_types_are_found_before_all_others() {
 #[test]
 fn function_bodies_are_read_as_the_session_reads_them() {
     let catalog = catalog::shop();
-    let scope = Scope { standard_conforming_strings: false, ..Scope::default() };
+    let scope = Scope { dialect: Dialect::Postgres { standard_conforming_strings: false }, ..Scope::default() };
     let footprint =
         |scope: &Scope, sql: &str| read(sql, scope, &catalog, &Known::default()).statements[0].footprint.clone();
     assert!(!footprint(&scope, "select sum_of(1)").opaque.is_empty());

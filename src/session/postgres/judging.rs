@@ -269,7 +269,7 @@ impl Session {
             role: &scope.role,
             search_path: &scope.search_path,
             settings: &[
-                ("standard_conforming_strings", if scope.standard_conforming_strings { "on" } else { "off" }),
+                ("standard_conforming_strings", if scope.standard_conforming_strings() { "on" } else { "off" }),
                 ("client_encoding", if scope.utf8 { "UTF8" } else { "other" }),
             ],
             rules_version: judged.world.rules.version(),

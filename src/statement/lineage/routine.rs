@@ -119,7 +119,7 @@ impl Analyser<'_> {
         match body.strip_prefix("BEGIN ATOMIC").and_then(|rest| rest.trim_end().strip_suffix("END")) {
             Some(inside) => pg::parse_query(inside),
             // This text is read when it runs, with the session's settings.
-            None if self.scope.standard_conforming_strings || !body.contains('\\') => pg::parse_query(body),
+            None if self.scope.standard_conforming_strings() || !body.contains('\\') => pg::parse_query(body),
             None => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Scope;
+use super::{Dialect, Scope};
 
 /// To be run in the agent's own session. Every name and operator is qualified, because that session's `search_path` and
 /// temporary objects may be hostile. Temporary types count like temporary relations: they too are found first.
@@ -27,10 +27,12 @@ pub fn answer(row: &[Option<String>]) -> Option<Scope> {
         }
     }
     Some(Scope {
-        standard_conforming_strings: match strings.as_deref()? {
-            "on" => true,
-            "off" => false,
-            _ => return None,
+        dialect: Dialect::Postgres {
+            standard_conforming_strings: match strings.as_deref()? {
+                "on" => true,
+                "off" => false,
+                _ => return None,
+            },
         },
         search_path: names(Some(path.as_deref()?))?,
         role: Arc::from(role.as_deref()?),
@@ -65,12 +67,12 @@ mod tests {
             Some("UTF8"),
         ]);
         let scope = answer(&fields).unwrap();
-        assert!(scope.standard_conforming_strings && scope.utf8);
+        assert!(scope.standard_conforming_strings() && scope.utf8);
         assert_eq!(scope.search_path.iter().map(|s| &**s).collect::<Vec<_>>(), ["pg_temp_3", "pg_catalog", "a \"b\""]);
         assert_eq!(scope.temporary.iter().map(|s| &**s).collect::<Vec<_>>(), ["t", "_t", "mood", "t_pkey"]);
         let plain = row([Some("off"), Some("[]"), Some("agent"), None, None, Some("LATIN1")]);
         let scope = answer(&plain).unwrap();
-        assert!(!scope.standard_conforming_strings && !scope.utf8 && scope.temporary.is_empty());
+        assert!(!scope.standard_conforming_strings() && !scope.utf8 && scope.temporary.is_empty());
     }
 
     #[test]
