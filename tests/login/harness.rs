@@ -73,6 +73,7 @@ fn agents() -> Agents {
             databases: databases.iter().map(|name| (*name).to_owned()).collect(),
             scram_verifier: verifier.clone(),
             secret_sha256: String::new(),
+            native_verifier: None,
             created_at: Timestamp::default(),
             disabled,
         };

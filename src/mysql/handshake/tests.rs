@@ -1,0 +1,1 @@
+//! Greetings and responses as servers and drivers send them.
