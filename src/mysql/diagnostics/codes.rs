@@ -162,7 +162,7 @@ pub const CONDITIONS: &[(u16, &str, &str)] = &[
     (1336, "0A000", "not allowed in stored function or trigger"),
     (1347, "HY000", "object is not of the right type"),
     (1348, "HY000", "column is not updatable"),
-    (1351, "HY000", "view's SELECT contains a variable or parameter"),
+    (1351, "HY000", "SELECT of the view contains a variable or parameter"),
     (1356, "HY000", "view references invalid table, column or function"),
     (1359, "HY000", "trigger already exists"),
     (1360, "HY000", "trigger does not exist"),

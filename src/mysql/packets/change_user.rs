@@ -84,7 +84,7 @@ mod tests {
             (short.user.as_str(), &short.proof[..], short.database, short.collation),
             ("bot", &b"ab"[..], None, None)
         );
-        let payload = b"\x11bot\0\0shop\0\x2d\0mysql_native_password\0\x0c\x01a\x01b\x03key\x04four";
+        let payload = b"\x11bot\0\0shop\0\x2d\0mysql_native_password\0\x0d\x01a\x01b\x03key\x04four";
         let whole = ChangeUser::decode(payload, BOTH).unwrap();
         assert_eq!((whole.database.as_deref(), whole.collation), (Some("shop"), Some(45)));
         assert_eq!(whole.plugin.as_deref(), Some("mysql_native_password"));

@@ -116,7 +116,6 @@ impl Server {
             // Refused at once: the secret is out, and whoever sent it must know.
             Some(CLEAR) if !proof.is_empty() => Step::Refuse(Unfit::Clear),
             Some(NATIVE) | None if self.is_native(proof) => Step::Proved(None),
-            None if !plugins => Step::Wrong,
             _ if !plugins => Step::Wrong,
             _ => {
                 self.state = State::Switched;
@@ -125,6 +124,11 @@ impl Server {
                 Step::Ask(out)
             }
         }
+    }
+
+    /// The client's next packet may ask for the key, or be encrypted to it.
+    pub fn wants_key(&self) -> bool {
+        !self.tls && matches!(self.state, State::Full | State::Key)
     }
 
     /// Takes the client's next packet. `key`: what secrets can be encrypted to, if there is such a key.
