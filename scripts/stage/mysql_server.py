@@ -116,7 +116,7 @@ skip-log-bin
         command = [program, "--no-defaults", "--protocol=tcp", "-h", "127.0.0.1", "-P", str(self.port), "-u", user, "--batch",
                    "--skip-column-names", "--raw", "--default-character-set=utf8mb4", *arguments, *([database] if database else [])]
         environment = {**os.environ, "MYSQL_PWD": password or self.password}
-        return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, errors="backslashreplace", timeout=300, check=False)
 
     def sql(self, *texts, database=None, user="root", password=None, stdin=None):
         """Runs SQL with the server's own command line client, stops at the first error, returns what it printed."""
