@@ -105,7 +105,8 @@ pub fn clone_database(flavour: Flavour, number: u32) -> String {
         server.sql("sample", &format!("{SCHEMA}{FILL}"));
     });
     let name = format!("shop_{number}");
-    let copies: String = TABLES.iter().map(|table| format!("INSERT INTO {table} SELECT * FROM sample.{table};")).collect();
+    let copies: String =
+        TABLES.iter().map(|table| format!("INSERT INTO {table} SELECT * FROM sample.{table};")).collect();
     server.sql("", &format!("CREATE DATABASE {name}"));
     server.sql(&name, &format!("{SCHEMA}{copies}"));
     name
