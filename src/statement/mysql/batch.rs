@@ -123,7 +123,8 @@ impl Reader<'_> {
         if cursor.word("EXECUTE") {
             return if cursor.word("IMMEDIATE") { self.immediate(cursor) } else { self.execute(cursor) };
         }
-        let opens_change = ["INSERT", "REPLACE", "UPDATE", "DELETE"].iter().any(|word| cursor.peek().is_some_and(|l| l.is(word)));
+        let opens_change =
+            ["INSERT", "REPLACE", "UPDATE", "DELETE"].iter().any(|word| cursor.peek().is_some_and(|l| l.is(word)));
         if opens_change || cursor.peek().is_some_and(parse::opens_query) {
             return self.dml(lexemes);
         }
@@ -134,9 +135,9 @@ impl Reader<'_> {
             statement: &|lexemes| self.any(lexemes),
             expressions: &|lexemes| self.expressions(lexemes),
         };
-        context.footprint(lexemes).unwrap_or_else(|| {
-            not_understood(Verb::Other, "statement", "this kind of statement is not understood")
-        })
+        context
+            .footprint(lexemes)
+            .unwrap_or_else(|| not_understood(Verb::Other, "statement", "this kind of statement is not understood"))
     }
 
     /// A query or a change of rows, with what INTO does.
@@ -204,7 +205,10 @@ impl Reader<'_> {
             Some(text) => self.text(&text),
             None => {
                 let why = "write the text out, not a variable's name";
-                return (print.opaque("PREPARE", why), Some((name, Arc::new(not_understood(Verb::Other, "PREPARE", why)))));
+                return (
+                    print.opaque("PREPARE", why),
+                    Some((name, Arc::new(not_understood(Verb::Other, "PREPARE", why)))),
+                );
             }
         };
         let print = Footprint {

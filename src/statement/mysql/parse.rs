@@ -180,7 +180,9 @@ fn check(lexeme: &Lexeme, next: Option<&Lexeme>, before: Option<&Lexeme>, mode: 
     if called && !listed && keywords::is_glued_function(&word.value) {
         let quoted = word.quote_style.is_some();
         if quoted || (!touches && !mode.ignore_space) {
-            return Err(Doubt("a built-in function's name stands apart from its parenthesis, and so is a stored one's"));
+            return Err(Doubt(
+                "a built-in function's name stands apart from its parenthesis, and so is a stored one's",
+            ));
         }
     }
     let binds_loosely = ["NULL", "IN", "LIKE", "BETWEEN", "EXISTS", "REGEXP", "RLIKE"];

@@ -91,7 +91,8 @@ pub(super) fn call(mut cursor: Cursor<'_>) -> Footprint {
 
 /// A block of statements: not followed.
 pub(super) fn block() -> Footprint {
-    let print = blank(Verb::Do).facet(Facet::Routine).opaque("block", "code in blocks is not followed; send plain statements");
+    let print =
+        blank(Verb::Do).facet(Facet::Routine).opaque("block", "code in blocks is not followed; send plain statements");
     Footprint {
         outputs: Some(vec![unknown_output("")]),
         returned: RowBound::Unbounded,
@@ -132,7 +133,11 @@ impl Context<'_> {
         }
         if first == "UNLOCK" {
             let effect = SessionEffect::Harmless { setting: owned("locks") };
-            return if cursor.at_end() { print.effect(effect) } else { Self::not_understood(Verb::Lock, "UNLOCK TABLES") };
+            return if cursor.at_end() {
+                print.effect(effect)
+            } else {
+                Self::not_understood(Verb::Lock, "UNLOCK TABLES")
+            };
         }
         self.locked_tables(print, cursor).unwrap_or_else(|| Self::not_understood(Verb::Lock, "LOCK TABLES"))
     }

@@ -71,14 +71,8 @@ impl Context<'_> {
         let column = |name: &str| Output { name: owned(name), sources: sources.clone(), unknown };
         let outputs = Some(columns.split_ascii_whitespace().map(column).collect());
         let print = if runs { inner } else { planned(inner) };
-        Footprint {
-            verb: Verb::Explain,
-            outputs,
-            returned: RowBound::AtMost(PLAN_LINES),
-            explainable: false,
-            ..print
-        }
-        .facet(Facet::Reads)
+        Footprint { verb: Verb::Explain, outputs, returned: RowBound::AtMost(PLAN_LINES), explainable: false, ..print }
+            .facet(Facet::Reads)
     }
 }
 

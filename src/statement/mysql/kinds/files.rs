@@ -162,7 +162,8 @@ impl Context<'_> {
     /// The tail has no SET, whose expressions would read other things, and no user variable.
     fn loaded_values(&self, tail: &[Lexeme]) -> Option<()> {
         let plain = |(index, lexeme): (usize, &Lexeme)| {
-            let set = lexeme.is("SET") && !index.checked_sub(1).and_then(|i| tail.get(i)).is_some_and(|b| b.is("CHARACTER"));
+            let set =
+                lexeme.is("SET") && !index.checked_sub(1).and_then(|i| tail.get(i)).is_some_and(|b| b.is("CHARACTER"));
             !set && lexeme.variable().is_none()
         };
         tail.iter().enumerate().all(plain).then_some(())

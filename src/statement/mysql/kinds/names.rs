@@ -38,9 +38,8 @@ impl Context<'_> {
             return None;
         }
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
-        let is_it = |known: &&Arc<Relation>| {
-            known.schema.to_lowercase() == database && known.name.to_lowercase() == name
-        };
+        let is_it =
+            |known: &&Arc<Relation>| known.schema.to_lowercase() == database && known.name.to_lowercase() == name;
         self.catalog.relations().find(is_it).cloned()
     }
 

@@ -40,9 +40,7 @@ pub(super) fn footprint(first: &str, cursor: Cursor<'_>) -> Option<Footprint> {
 pub(super) fn deallocate(mut cursor: Cursor<'_>) -> Footprint {
     let print = blank(Verb::Deallocate).facet(Facet::Session);
     match (cursor.name(), cursor.at_end()) {
-        (Some(name), true) => {
-            print.effect(SessionEffect::Deallocate { name: Some(Arc::from(name.to_lowercase())) })
-        }
+        (Some(name), true) => print.effect(SessionEffect::Deallocate { name: Some(Arc::from(name.to_lowercase())) }),
         _ => print.opaque("DEALLOCATE", "it is not followed by one name"),
     }
 }

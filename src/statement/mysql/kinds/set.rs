@@ -180,7 +180,8 @@ fn special(mut cursor: Cursor<'_>) -> Option<Footprint> {
     if !transaction {
         return None;
     }
-    let known = ["ISOLATION", "LEVEL", "READ", "WRITE", "ONLY", "COMMITTED", "UNCOMMITTED", "REPEATABLE", "SERIALIZABLE"];
+    let known =
+        ["ISOLATION", "LEVEL", "READ", "WRITE", "ONLY", "COMMITTED", "UNCOMMITTED", "REPEATABLE", "SERIALIZABLE"];
     let fits = |lexeme: &Lexeme| lexeme.token == Token::Comma || known.iter().any(|word| lexeme.is(word));
     let print = session("transaction");
     Some(if cursor.rest().iter().all(fits) { print } else { print.opaque("SET TRANSACTION", "this form is not known") })
@@ -200,7 +201,9 @@ fn target(cursor: &mut Cursor<'_>, reach: &mut Reach) -> Option<Target> {
         let (first, second, third) = (parts.next()?, parts.next(), parts.next());
         return Some(match (first, second, third) {
             (CLAIM, Some(claim), None) => Target::Claim(claim.to_owned()),
-            ("global" | "persist" | "persist_only", Some(name), None) => Target::Setting(name.to_owned(), Reach::Server),
+            ("global" | "persist" | "persist_only", Some(name), None) => {
+                Target::Setting(name.to_owned(), Reach::Server)
+            }
             ("session" | "local", Some(name), None) => Target::Setting(name.to_owned(), Reach::Session),
             (name, None, None) => Target::Setting(name.to_owned(), Reach::Session),
             _ => return None,

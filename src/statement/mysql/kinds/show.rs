@@ -19,8 +19,7 @@ const FULL_COLUMNS: &str = "Field Type Collation Null Key Default Extra Privileg
 const VARIABLES: &str = "Variable_name Value";
 const INDEX: &str = "Table Non_unique Key_name Seq_in_index Column_name Collation Cardinality Sub_part Packed Null Index_type \
     Comment Index_comment";
-const TRIGGERS: &str =
-    "Trigger Event Table Statement Timing Created sql_mode Definer character_set_client collation_connection Database_Collation";
+const TRIGGERS: &str = "Trigger Event Table Statement Timing Created sql_mode Definer character_set_client collation_connection Database_Collation";
 const ROUTINES: &str = "Db Name Type Definer Modified Created Security_type Comment character_set_client \
     collation_connection Database_Collation";
 const EVENTS: &str = "Db Name Definer Time_zone Type Execute_at Interval_value Interval_field Starts Ends Status Originator \
@@ -157,8 +156,10 @@ pub(super) fn help() -> Footprint {
 }
 
 fn refused(kind: &str) -> Footprint {
-    let known = "BINARY BINLOG CREATE ENGINE GRANTS MASTER PROCESSLIST PROFILE PROFILES RELAYLOG REPLICA REPLICAS SLAVE STATUS";
-    let about_server = ["BINARY", "BINLOG", "ENGINE", "MASTER", "PROCESSLIST", "RELAYLOG", "REPLICA", "REPLICAS", "SLAVE"];
+    let known =
+        "BINARY BINLOG CREATE ENGINE GRANTS MASTER PROCESSLIST PROFILE PROFILES RELAYLOG REPLICA REPLICAS SLAVE STATUS";
+    let about_server =
+        ["BINARY", "BINLOG", "ENGINE", "MASTER", "PROCESSLIST", "RELAYLOG", "REPLICA", "REPLICAS", "SLAVE"];
     let named = known.split_ascii_whitespace().find(|word| *word == kind).unwrap_or("");
     let what = format!("SHOW {named}");
     let print = blank(Verb::Show).opaque(what.trim_end(), "this form of it is not on the list of known ones");

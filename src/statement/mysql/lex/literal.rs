@@ -151,6 +151,10 @@ impl Lexer<'_> {
 
 /// Adds what a backslash and this character mean (MySQL manual, "String Literals").
 fn unescape(escaped: char, value: &mut String) {
+    // In patterns these two stay escaped.
+    if matches!(escaped, '%' | '_') {
+        value.push('\\');
+    }
     value.push(match escaped {
         'n' => '\n',
         't' => '\t',
@@ -158,10 +162,6 @@ fn unescape(escaped: char, value: &mut String) {
         'b' => '\u{8}',
         '0' => '\0',
         'Z' => '\u{1a}',
-        '%' | '_' => {
-            value.push('\\');
-            escaped
-        }
         other => other,
     });
 }

@@ -16,13 +16,14 @@ const UNIONS_MAX: usize = 120;
 
 /// Words that make one operand of what is around them.
 const OPERATORS: [&str; 15] = [
-    "AND", "OR", "XOR", "DIV", "MOD", "LIKE", "IN", "IS", "BETWEEN", "REGEXP", "RLIKE", "COLLATE", "NOT", "BINARY", "MEMBER",
+    "AND", "OR", "XOR", "DIV", "MOD", "LIKE", "IN", "IS", "BETWEEN", "REGEXP", "RLIKE", "COLLATE", "NOT", "BINARY",
+    "MEMBER",
 ];
 
 /// Words that begin a new expression.
 const BREAKS: [&str; 17] = [
-    "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "ON", "JOIN", "WHEN", "THEN", "ELSE", "VALUES", "SET",
-    "USING", "WINDOW", "BY",
+    "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "ON", "JOIN", "WHEN", "THEN", "ELSE", "VALUES",
+    "SET", "USING", "WINDOW", "BY",
 ];
 
 #[derive(Clone, Copy, Default)]
