@@ -81,6 +81,10 @@ impl Reading {
                 self.known.cursors.remove(name);
             }
             SessionEffect::CloseCursor { name: None } => self.known.cursors.clear(),
+            SessionEffect::SetsVariable { name, sources, unknown } => {
+                // A statement that fails half-way, or finds no row, keeps what was there before.
+                self.known.set_variable(name, sources, *unknown);
+            }
             SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.touched => self.stale = true,
             SessionEffect::ChangesReading { setting } if &**setting == "discard" => {
                 self.known.prepared.clear();
