@@ -47,7 +47,7 @@ async fn broken_responses_end_with_an_error_and_a_record() {
         ("wrong turn", framed(2, &response(USUAL, whole))),
         ("turn of a command", framed(0, &response(USUAL, whole))),
         ("oversize", vec![0xff, 0xff, 0xff, 1]),
-        ("one too long", vec![1, 0, 2, 1]),
+        ("one too long", vec![1, 0x20, 1, 1]),
         ("a query", framed(1, b"\x03SELECT 1")),
         ("the protocol of before 4.1", framed(1, b"\x08\x80\0\0\x01bot\0abcdefgh")),
         ("zlib", framed(1, &response(USUAL.with(Capabilities::COMPRESS), whole))),

@@ -225,6 +225,11 @@ pub async fn profile(database: &Arc<Database>) -> Result<Arc<Profile>, UpstreamE
     if let Some(known) = database.profile.load_full() {
         return Ok(known);
     }
+    // A crowd that comes at once asks once.
+    let _asking = database.asking.lock().await;
+    if let Some(known) = database.profile.load_full() {
+        return Ok(known);
+    }
     let mut session = Client::open(database, "holdpoint profile", None).await?;
     let rows = session.query("SELECT VERSION()").await?;
     let told = session.version().clone();
