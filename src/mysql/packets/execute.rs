@@ -151,10 +151,11 @@ impl<'a> Execute<'a> {
         Ok(())
     }
 
-    /// Writes the payload for a server that knows no attributes: without them, everything else as it came.
-    pub fn encode_plain(&self, out: &mut BytesMut) {
+    /// Writes the payload for a server that was agreed to get no attributes and knows the statement by `statement`: without
+    /// attributes, everything else as it came.
+    pub fn encode_plain(&self, statement: u32, out: &mut BytesMut) {
         out.put_u8(command::STMT_EXECUTE);
-        out.put_u32_le(self.statement);
+        out.put_u32_le(statement);
         out.put_u8(if self.cursor { CURSOR_READ_ONLY } else { 0 });
         out.put_u32_le(1);
         let count = self.parameters.len();

@@ -51,6 +51,11 @@ impl Default for Reading {
 }
 
 impl Reading {
+    /// Of a session that was reset: nothing of it is known any more, but that the catalog has to be read if it had to.
+    pub fn anew(&self) -> Self {
+        Self { catalog_stale: self.catalog_stale, ..Self::default() }
+    }
+
     /// The server's answer to what decides reading.
     pub fn learn(&mut self, scope: Scope) {
         if *self.scope != scope {
