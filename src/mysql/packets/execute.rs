@@ -164,7 +164,7 @@ impl<'a> Execute<'a> {
         }
         let mut nulls = self.nulls.get(..count.div_ceil(8)).unwrap_or_default().to_vec();
         // Bits of attributes that share the last byte.
-        if let Some(last) = nulls.last_mut().filter(|_| count % 8 != 0) {
+        if let Some(last) = nulls.last_mut().filter(|_| !count.is_multiple_of(8)) {
             *last &= (1_u8 << (count % 8)) - 1;
         }
         out.put_slice(&nulls);
