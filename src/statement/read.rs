@@ -13,8 +13,9 @@ use crate::catalog::Catalog;
 use crate::statement::footprint::{
     Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, TransactionVerb, Transfer, Verb,
 };
-use crate::statement::scope::Scope;
-use crate::statement::{lineage, pg, utility};
+use crate::statement::scope::{Dialect, Scope};
+use crate::statement::variable::Variables;
+use crate::statement::{lineage, mysql, pg, utility};
 
 /// FETCH ALL in the grammar's tree.
 const FETCH_ALL: i64 = i64::MAX;
@@ -52,11 +53,20 @@ pub struct Known {
     pub prepared: HashMap<Arc<str>, Arc<Footprint>>,
     /// DECLARE's.
     pub cursors: HashMap<Arc<str>, Arc<Footprint>>,
+    /// User variables (MySQL), by name in lower case.
+    pub variables: Variables,
 }
 
 /// Reads a batch. Prepared statements and cursors that are named in it are looked up in `known`, then in what the batch
 /// itself prepares before.
 pub fn read(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
+    match &scope.dialect {
+        Dialect::MySql(reading) => mysql::batch::read(text, reading, scope, catalog, known),
+        Dialect::Postgres { .. } => read_postgres(text, scope, catalog, known),
+    }
+}
+
+fn read_postgres(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
     let parsed = match pg::parse(text, scope.standard_conforming_strings()) {
         Ok(parsed) => parsed,
         Err(reason) => return Batch { statements: vec![unreadable(text, &reason.to_string())] },
@@ -108,7 +118,7 @@ fn keeps_names(footprint: &Footprint) -> bool {
 }
 
 /// FAIL CLOSED: read with names as they were before the batch, which may no longer hold.
-fn doubt(footprint: &mut Footprint) {
+pub(super) fn doubt(footprint: &mut Footprint) {
     if footprint.relations.is_empty() && footprint.functions.is_empty() && footprint.outputs.is_none() {
         return;
     }
@@ -121,7 +131,7 @@ fn doubt(footprint: &mut Footprint) {
     });
 }
 
-fn plain(text: &str, footprint: Footprint) -> Statement {
+pub(super) fn plain(text: &str, footprint: Footprint) -> Statement {
     let footprint = Arc::new(footprint);
     let end = text.len();
     Statement {
@@ -136,7 +146,7 @@ fn plain(text: &str, footprint: Footprint) -> Statement {
 }
 
 /// FAIL CLOSED: what cannot be read is opaque, and so held.
-fn unreadable(text: &str, why: &str) -> Statement {
+pub(super) fn unreadable(text: &str, why: &str) -> Statement {
     let mut footprint = lineage::blank(Verb::Unreadable);
     footprint.opaque.push(Opaque { what: Arc::from("syntax"), why: Arc::from(why) });
     plain(text, footprint)
