@@ -245,12 +245,11 @@ fn status(mut cursor: Cursor<'_>) -> Option<Footprint> {
 
 /// `SHOW holdpoint.name`, the name quoted or not.
 fn claim(mut cursor: Cursor<'_>) -> Option<String> {
-    let named = cursor.named()?;
-    if let Some(database) = named.database {
-        return (database.eq_ignore_ascii_case(CLAIM) && cursor.at_end()).then_some(named.name);
+    let prefix = cursor.name()?;
+    if !prefix.eq_ignore_ascii_case(CLAIM) || !cursor.sign(&Token::Period) {
+        return None;
     }
     // Double quotes name things only in ANSI_QUOTES; said to Holdpoint, they do always.
-    let quoted = named.name.eq_ignore_ascii_case(CLAIM) && cursor.sign(&Token::Period);
-    let name = cursor.string().filter(|_| quoted)?;
+    let name = cursor.string().or_else(|| cursor.name())?;
     cursor.at_end().then_some(name)
 }
