@@ -33,6 +33,14 @@ impl Dialect {
         }
     }
 
+    /// The stored name of a table or schema as statements are lowered with it.
+    pub(super) fn stored(self, name: &Name) -> Name {
+        match self {
+            Self::MySql(reading) if reading.lower_case_table_names != 0 => Arc::from(name.to_lowercase()),
+            _ => name.clone(),
+        }
+    }
+
     /// How the server names a result column without AS; `None` if only its text tells.
     pub(super) fn label(self, expr: &Expr) -> Option<Name> {
         match (self, expr) {

@@ -35,7 +35,13 @@ impl Analyser<'_> {
             return source;
         };
         self.uses(Some(relation.key), &relation.qualified(), Access::Read);
-        self.relation_source(&relation, alias, only, id)
+        let called = Alias { name: name.name.clone(), columns: Vec::new() };
+        let mut source = self.relation_source(&relation, alias.unwrap_or(&called), only, id);
+        if alias.is_none() {
+            let schema = name.schema.clone().unwrap_or_else(|| self.dialect.stored(&relation.schema));
+            source.row.tables.iter_mut().for_each(|table| table.schema = Some(schema.clone()));
+        }
+        source
     }
 
     /// The relation a name means, or `None` after saying why it cannot be known.
@@ -90,24 +96,24 @@ impl Analyser<'_> {
         if possible { Err(()) } else { Ok(None) }
     }
 
-    fn relation_source(&mut self, relation: &Arc<Relation>, alias: Option<&Alias>, only: bool, id: u32) -> Source {
+    fn relation_source(&mut self, relation: &Arc<Relation>, alias: &Alias, only: bool, id: u32) -> Source {
         let (columns, unique, bound) = match relation.kind {
             RelationKind::View | RelationKind::MaterializedView if !self.dialect.is_system(&relation.schema) => {
                 self.view_columns(relation)
             }
             RelationKind::Other => {
                 self.opaque(&format!("relation {}", relation.qualified()), "not a table or view");
-                return Source::unknown(alias, id);
+                return Source::unknown(Some(alias), id);
             }
             _ => (self.base_columns(relation, only), self.keys(relation, only), RowBound::Unbounded),
         };
         let Some(mut columns) = columns else {
-            return Source::unknown(alias, id);
+            return Source::unknown(Some(alias), id);
         };
         for (column, field) in columns.iter_mut().enumerate() {
             field.value.origin = Some(Origin { leaf: id, column });
         }
-        for (field, name) in columns.iter_mut().zip(alias.map_or(&[] as &[Name], |alias| &alias.columns)) {
+        for (field, name) in columns.iter_mut().zip(&alias.columns) {
             field.name = Some(name.clone());
         }
         let mut relations = vec![relation.key];
@@ -115,8 +121,8 @@ impl Analyser<'_> {
             relations.extend(self.descendants(relation).iter().map(|child| child.key));
         }
         let table = Table {
-            name: Some(alias.map_or_else(|| relation.name.clone(), |alias| alias.name.clone())),
-            schema: alias.is_none().then(|| relation.schema.clone()),
+            name: Some(alias.name.clone()),
+            schema: None,
             columns: columns.as_slice().into(),
             wild: false,
             relations,

@@ -178,11 +178,8 @@ impl<'r> Lowering<'r> {
 /// The parts of a name, if all of them are plain.
 fn idents(name: &ast::ObjectName) -> Option<Vec<&ast::Ident>> {
     let ast::ObjectName(parts) = name;
-    let plain = |part| match part {
-        &ast::ObjectNamePart::Identifier(ref ident) => Some(ident),
-        &ast::ObjectNamePart::Function(_) => None,
-    };
-    parts.iter().map(plain).collect()
+    let plain = |part: &'_ ast::ObjectNamePart| matches!(part, ast::ObjectNamePart::Identifier(_));
+    parts.iter().all(plain).then(|| parts.iter().filter_map(ast::ObjectNamePart::as_ident).collect())
 }
 
 /// A word written without quotes.

@@ -5,8 +5,8 @@
 //! text that is none, and the warning quotes it: through such arguments a function is fallible.
 
 /// Cannot fail, warns of nothing and takes no value-dependent time, whatever its arguments are.
-pub(in super::super) const FUNCTIONS_TOTAL: &str = "\
-    any_value/1 ascii/1 bit_length/1 char_length/1 character_length/1 charset/1 coercibility/1 collation/1 concat/1- \
+pub(in crate::statement::builtins) const FUNCTIONS_TOTAL: &str = "\
+    any_value/1 ascii/1 binary/1 bit_length/1 char_length/1 character_length/1 charset/1 coercibility/1 collation/1 concat/1- \
     concat_ws/2- crc32/1 curdate/0 current_date/0 current_time/0-1 current_timestamp/0-1 curtime/0-1 default/1 \
     field/2- find_in_set/2 grouping/1- hex/1 instr/2 is_ipv4/1 is_ipv6/1 is_uuid/1 json_array/0- json_quote/1 \
     json_valid/1 lcase/1 length/1 lengthb/1 localtime/0-1 localtimestamp/0-1 locate/2 lower/1 ltrim/1 md5/1 \
@@ -15,7 +15,7 @@ pub(in super::super) const FUNCTIONS_TOTAL: &str = "\
     utc_time/0-1 utc_timestamp/0-1 uuid/0 weight_string/1";
 
 /// Pure, but the value of an argument can make it fail, warn or slow.
-pub(in super::super) const FUNCTIONS_FALLIBLE: &str = "\
+pub(in crate::statement::builtins) const FUNCTIONS_FALLIBLE: &str = "\
     abs/1 acos/1 add_months/2 adddate/2 addtime/2 aes_decrypt/2-6 aes_encrypt/2-6 asin/1 atan/1-2 atan2/2 bin/1 \
     bin_to_uuid/1-2 bit_count/1 ceil/1 ceiling/1 char/1- chr/1 compress/1 conv/3 convert_tz/3 cos/1 cot/1 date/1 \
     date_add/2 date_format/2-3 date_sub/2 datediff/2 day/1 dayname/1 dayofmonth/1 dayofweek/1 dayofyear/1 decode/2 \
@@ -43,40 +43,40 @@ pub(in super::super) const FUNCTIONS_FALLIBLE: &str = "\
     unix_timestamp/1 updatexml/3 uuid_to_bin/1-2 week/1-2 weekday/1 weekofyear/1 year/1 yearweek/1-2";
 
 /// Aggregates that tell only how many.
-pub(in super::super) const COUNTS: &str = "\
+pub(in crate::statement::builtins) const COUNTS: &str = "\
     count/0-";
 
 /// Aggregates whose result is a statistic of numbers.
-pub(in super::super) const AGGREGATES_NUMERIC: &str = "\
+pub(in crate::statement::builtins) const AGGREGATES_NUMERIC: &str = "\
     avg/1 std/1 stddev/1 stddev_pop/1 stddev_samp/1 sum/1 var_pop/1 var_samp/1 variance/1";
 
 /// Aggregates whose result holds values as they are.
-pub(in super::super) const AGGREGATES_VALUE: &str = "\
+pub(in crate::statement::builtins) const AGGREGATES_VALUE: &str = "\
     bit_and/1 bit_or/1 bit_xor/1 group_concat/1- json_arrayagg/1 json_objectagg/2 max/1 min/1 st_collect/1";
 
 /// Ordered-set aggregates; the count is that of the direct arguments.
-pub(in super::super) const AGGREGATES_ORDERED: &str = "\
+pub(in crate::statement::builtins) const AGGREGATES_ORDERED: &str = "\
     median/1 percentile_cont/1 percentile_disc/1";
 
 /// Window functions that tell a position.
-pub(in super::super) const WINDOWS_POSITION: &str = "\
+pub(in crate::statement::builtins) const WINDOWS_POSITION: &str = "\
     cume_dist/0 dense_rank/0 ntile/1 percent_rank/0 rank/0 row_number/0";
 
 /// Window functions that return another row's value.
-pub(in super::super) const WINDOWS_VALUE: &str = "\
+pub(in crate::statement::builtins) const WINDOWS_VALUE: &str = "\
     first_value/1 lag/1-3 last_value/1 lead/1-3 nth_value/2";
 
 /// Functions that return rows.
-pub(in super::super) const TABLES: &str = "\
+pub(in crate::statement::builtins) const TABLES: &str = "\
     json_table/1";
 
 /// About the session or the server; never about rows of user tables.
-pub(in super::super) const SESSION: &str = "\
+pub(in crate::statement::builtins) const SESSION: &str = "\
     connection_id/0 current_role/0 current_user/0 database/0 found_rows/0 icu_version/0 last_insert_id/0 \
     ps_current_thread_id/0 row_count/0 schema/0 session_user/0 system_user/0 user/0 uuid_short/0 version/0";
 
 /// Acts on the server, its files, its locks, its time, or runs programs. For naming the action only, see `dangers.rs`.
-pub(in super::super) const DANGERS_SERVER: &str = "\
+pub(in crate::statement::builtins) const DANGERS_SERVER: &str = "\
     asynchronous_connection_failover_add_source audit_log_read benchmark clone get_lock group_replication_set_as_primary \
     http_get http_post is_free_lock is_used_lock kdf keyring_key_fetch load_file master_gtid_wait master_pos_wait \
     release_all_locks release_lock service_get_read_locks service_get_write_locks sleep source_pos_wait sys_eval \

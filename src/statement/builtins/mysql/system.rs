@@ -4,7 +4,7 @@
 //! accounts and their attributes, status counters, and all of `sys`.
 
 /// Of `information_schema`, in lower case.
-pub(in super::super) const INFORMATION_SCHEMA: &str = "\
+pub(in crate::statement::builtins) const INFORMATION_SCHEMA: &str = "\
     administrable_role_authorizations applicable_roles character_sets check_constraints \
     collation_character_set_applicability collations column_privileges columns columns_extensions enabled_roles engines \
     events files geometry_columns global_variables key_column_usage keywords parameters partitions plugins \
@@ -15,10 +15,10 @@ pub(in super::super) const INFORMATION_SCHEMA: &str = "\
     view_routine_usage view_table_usage views";
 
 /// Of `performance_schema`.
-pub(in super::super) const PERFORMANCE_SCHEMA: &str = "\
+pub(in crate::statement::builtins) const PERFORMANCE_SCHEMA: &str = "\
     global_variables session_variables variables_info";
 
 /// Of `mysql`.
-pub(in super::super) const MYSQL: &str = "\
+pub(in crate::statement::builtins) const MYSQL: &str = "\
     help_category help_keyword help_relation help_topic time_zone time_zone_leap_second time_zone_name \
     time_zone_transition time_zone_transition_type";

@@ -1,7 +1,7 @@
 //! MySQL's lists: readable, without overlap, nothing that reaches further on them.
 
-use super::super::{Kind, MYSQL_FUNCTIONS, Total};
 use super::*;
+use crate::statement::builtins::{Kind, MYSQL_FUNCTIONS, Total};
 
 #[test]
 fn every_word_of_the_lists_reads_and_no_counts_overlap() {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::Analyser;
-use super::super::bounds;
-use super::super::names::{Env, Row, Table};
-use super::super::value::{Shape, Value};
 use super::plain_keys;
 use crate::catalog::{Relation, RelationKey, RelationKind};
 use crate::statement::footprint::{Access, ColumnWrite, Facet, Position, RowBound};
+use crate::statement::lineage::Analyser;
+use crate::statement::lineage::bounds;
+use crate::statement::lineage::names::{Env, Row, Table};
+use crate::statement::lineage::value::{Shape, Value};
 use crate::statement::tree::change::{Deed, Joined};
 use crate::statement::tree::{Constant, Expr, Name};
 

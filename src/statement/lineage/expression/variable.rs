@@ -1,8 +1,8 @@
 //! User variables, values computed from fixed ones, and columns that every table has.
 
-use super::super::Analyser;
-use super::super::value::Value;
 use crate::statement::footprint::Flow;
+use crate::statement::lineage::Analyser;
+use crate::statement::lineage::value::Value;
 use crate::statement::tree::{Constant, Name};
 use crate::statement::variable::Variable;
 

@@ -10,7 +10,7 @@ use crate::statement::tree::{
 };
 
 impl Lowering<'_> {
-    pub(super) fn from_list(&mut self, list: &[ast::TableWithJoins]) -> Vec<From> {
+    pub(super) fn sources(&mut self, list: &[ast::TableWithJoins]) -> Vec<From> {
         match list {
             [only] if is_dual(only) => Vec::new(),
             list => list.iter().map(|item| self.joins(item)).collect(),

@@ -120,7 +120,8 @@ impl Lowering<'_> {
                 let ast::Values { explicit_row: _, value_keyword: _, rows } = values;
                 Some(Body::Values(rows.iter().map(|row| self.given(&row.content)).collect()))
             }
-            SetExpr::Table(table) => self.whole_table(table),
+            // After `TABLE t` sqlparser 0.63 passes over two words, whatever they are.
+            SetExpr::Table(_) => None,
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => None,
         }
     }
@@ -132,16 +133,6 @@ impl Lowering<'_> {
             other => inner.body(other).map(of_body),
         });
         lowered.unwrap_or_else(|| opaque_query("set operation"))
-    }
-
-    /// `TABLE t`.
-    fn whole_table(&mut self, table: &ast::Table) -> Option<Body> {
-        let ast::Table { table_name, schema_name } = table;
-        let ident = |name: &String| ast::Ident::with_quote('`', name.as_str());
-        let parts = schema_name.iter().chain(table_name).map(ident);
-        let name = self.table_name(&ast::ObjectName::from(parts.collect::<Vec<_>>()))?;
-        let from = vec![From::Table { name, alias: None, only: false, sample: Vec::new() }];
-        Some(Body::Select(Box::new(Select { items: vec![star()], from, ..Select::default() })))
     }
 
     fn select(&mut self, select: &ast::Select) -> Option<Select> {
@@ -198,7 +189,7 @@ impl Lowering<'_> {
         Some(Select {
             distinct,
             items: self.items(projection)?,
-            from: self.from_list(from),
+            from: self.sources(from),
             filter: selection.as_ref().map(|filter| self.expr(filter)),
             group,
             grouping_sets,
