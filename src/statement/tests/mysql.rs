@@ -10,7 +10,7 @@ use super::lowering::{READING, scope, sets};
 use super::{facts, is_guarded, mysql_catalog, serde_name};
 use crate::statement::footprint::{Footprint, SessionEffect, Transfer, Verb};
 use crate::statement::read::{Batch, Known, Statement, read};
-use crate::statement::scope::{Dialect, Flavour, MySqlReading, Scope};
+use crate::statement::scope::{Flavour, MySqlReading, Scope};
 
 const MARIADB: MySqlReading = MySqlReading { flavour: Flavour::MariaDb, version: 101_119, ..READING };
 
@@ -280,10 +280,4 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn foreign_dialects_stay_apart() {
-    assert!(matches!(scope(READING).dialect, Dialect::MySql(_)));
-    assert!(!last("select 1", MySqlReading { foreign_mode: true, ..READING }).footprint.opaque.is_empty());
 }
