@@ -180,7 +180,8 @@ impl Core {
     /// The digest that a release is bound to (DESIGN §2.2).
     pub fn digest(&self, judged: &Judged, parameters: &[Parameter]) -> String {
         let scope = &self.reading.scope;
-        let (statement, _comment) = crate::statement::comment::split_sqlcommenter(&judged.text);
+        let (statement, _comment) =
+            crate::statement::comment::split_sqlcommenter(&judged.text, &self.reading.scope.dialect);
         let parameters: Vec<_> = parameters.iter().map(|one| (one.oid, one.value.as_deref(), one.format)).collect();
         let reading = reading_words(&scope.dialect);
         digest(&DigestInput {

@@ -25,11 +25,11 @@ const TEXTS_MAX: usize = 3;
 pub fn read(text: &str, reading: &MySqlReading, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
     let lexemes = match lex(text, reading) {
         Ok(lexemes) => lexemes,
-        Err(doubt) => return Batch { statements: vec![read::unreadable(text, doubt.0)] },
+        Err(doubt) => return Batch { statements: vec![read::unreadable(text, scope.dialect, doubt.0)] },
     };
     let pieces = parse::split(text, lexemes);
     if pieces.is_empty() {
-        return Batch { statements: vec![read::plain(text, lineage::blank(Verb::Empty))] };
+        return Batch { statements: vec![read::plain(text, scope.dialect, lineage::blank(Verb::Empty))] };
     }
     let mut known = Cow::Borrowed(known);
     let mut statements: Vec<Statement> = Vec::with_capacity(pieces.len());
@@ -106,7 +106,7 @@ impl Reader<'_> {
         }
         let depends = piece.lexemes.iter().any(|lexeme| lexeme.variable().is_some())
             || ["PREPARE", "EXECUTE", "DEALLOCATE"].iter().any(|word| piece.lexemes.iter().any(|one| one.is(word)));
-        Statement { depends_on_session: depends, prepared, ..read::plain(text, footprint) }
+        Statement { depends_on_session: depends, prepared, ..read::plain(text, self.scope.dialect, footprint) }
     }
 
     /// A statement, PREPARE apart.
