@@ -2,11 +2,14 @@
 //!
 //! A footprint is complete or says that it is not: whatever could not be followed stands in [`Footprint::opaque`].
 
+mod transaction;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{ColumnKey, RelationKey};
+pub use crate::statement::footprint::transaction::TransactionVerb;
 
 /// The verb of a statement, as people and rules name it (lower case in YAML: `select`, `copy_to`, …).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -320,26 +323,6 @@ pub enum SessionEffect {
         /// Name as written, without its database.
         name: Arc<str>,
     },
-}
-
-/// Transaction statements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransactionVerb {
-    /// BEGIN, START TRANSACTION.
-    Begin,
-    /// COMMIT, END (AND CHAIN too).
-    Commit,
-    /// ROLLBACK, ABORT.
-    Rollback,
-    /// SAVEPOINT.
-    Savepoint,
-    /// RELEASE.
-    Release,
-    /// ROLLBACK TO.
-    RollbackTo,
-    /// PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED.
-    TwoPhase,
 }
 
 /// A facet that decides the action (DESIGN §5) where verb and flows alone do not.
