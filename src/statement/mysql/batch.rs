@@ -17,7 +17,6 @@ use crate::statement::lineage;
 use crate::statement::read::{self, Batch, Known, Statement};
 use crate::statement::scope::{MySqlReading, Scope};
 use crate::statement::utility::{Build, unknown_output};
-use crate::statement::variable::Variable;
 
 /// Texts of statements inside one another (PREPARE, EXECUTE IMMEDIATE), at most.
 const TEXTS_MAX: usize = 3;
@@ -55,10 +54,7 @@ fn remember(statement: &Statement, known: &mut Cow<'_, Known>) {
     for effect in &statement.footprint.session {
         if let SessionEffect::SetsVariable { name, sources, unknown } = effect {
             // A statement that fails half-way, or finds no row, keeps what was there before.
-            let before = known.variables.get(name).cloned().unwrap_or_default();
-            let mut kept = Variable { sources: sources.clone(), unknown: *unknown || before.unknown };
-            kept.sources.extend(before.sources.iter().filter(|source| !sources.contains(source)));
-            known.to_mut().variables.insert(name.clone(), Arc::new(kept));
+            known.to_mut().set_variable(name, sources, *unknown);
         }
     }
 }
