@@ -306,6 +306,15 @@ pub enum SessionEffect {
         /// Something flowed in that could not be followed.
         unknown: bool,
     },
+    /// KILL in MySQL: answered by the proxy, which knows whose sessions are whose.
+    Kill {
+        /// The number that it names.
+        number: u32,
+        /// Only what runs there now.
+        query: bool,
+    },
+    /// SHOW WARNINGS and its kin: they quote what the statement before them met. The session knows what that was.
+    TellsDiagnostics,
     /// CREATE TEMPORARY TABLE in MySQL: from here on the name means that table, in every database.
     CreatesTemporary {
         /// Name as written, without its database.

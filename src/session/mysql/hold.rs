@@ -18,7 +18,8 @@ impl Session {
         if judged.statements.len() == 1 {
             let text = judged.text.clone();
             if let Err(error) = self.ask_prepare(&text).await? {
-                let shown = self.shown_error(&judged, &error);
+                // Preparing reads no rows, so its errors quote the client's own text and names only.
+                let shown = self.shown_error(false, &error);
                 self.put(|out| out.extend_from_slice(&shown));
                 return Ok(());
             }

@@ -48,7 +48,7 @@ impl Wire for Session {
     }
 
     fn reword(&self, judged: &Judged, error: &[u8]) -> Bytes {
-        self.shown_error(judged, error)
+        self.shown_error(judged.tainted(), error)
     }
 
     async fn lock_situation(&mut self) -> Result<Option<String>, End> {

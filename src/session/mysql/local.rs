@@ -4,12 +4,17 @@
 use std::sync::Arc;
 
 use crate::mysql::compose::{self, TextResult};
+use crate::mysql::diagnostics;
 use crate::mysql::packets::ok::{OkPacket, Status};
 use crate::mysql::packets::prepare::Prepared as PreparedPacket;
+use crate::mysql::refusal::OwnError;
+use crate::session::cancel::Kill;
 use crate::session::core::End;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::said::{mentions_us, ours};
+use crate::session::judge::Judged;
 use crate::session::mysql::Session;
+use crate::session::mysql::answers::Diagnostics;
 use crate::statement::footprint::SessionEffect;
 
 impl Session {
@@ -99,6 +104,58 @@ impl Session {
         self.next_local = self.next_local.wrapping_add(1).max(super::prepared::FIRST_LOCAL);
         self.keep_prepared(text, &packet);
         self.put(|out| packet.encode(out));
+    }
+
+    /// KILL, and what SHOW WARNINGS may tell of a statement that touched classified columns. `true`: it was answered.
+    pub(super) fn answer_itself(&mut self, judged: &Judged, binary: bool) -> bool {
+        let effects = || judged.footprints().flat_map(|footprint| &footprint.session);
+        let several = judged.statements.len() > 1;
+        let kill = effects().find_map(|effect| match effect {
+            SessionEffect::Kill { number, query } => Some((*number, *query)),
+            _ => None,
+        });
+        if let Some((number, query)) = kill {
+            if several {
+                self.refuse(&OwnError::new(1235, "42000", "KILL is answered on its own: send it alone"));
+            } else {
+                self.kill(number, if query { Kill::Query } else { Kill::Connection });
+            }
+            return true;
+        }
+        if !effects().any(|effect| *effect == SessionEffect::TellsDiagnostics) {
+            return false;
+        }
+        match self.diagnostics {
+            _ if several && judged.tainted() => {
+                let text = "SHOW WARNINGS tells of statements sent before it: send it alone";
+                self.refuse(&OwnError::new(1235, "42000", text));
+                true
+            }
+            Diagnostics::Withheld(error) => {
+                self.tell_withheld(judged, error, binary);
+                true
+            }
+            Diagnostics::Open => false,
+        }
+    }
+
+    /// What is left of the server's messages: how many errors, and their wording.
+    fn tell_withheld(&mut self, judged: &Judged, error: Option<u16>, binary: bool) {
+        let columns =
+            judged.statements.first().and_then(|one| one.statement.footprint.outputs.as_ref()).map_or(0, Vec::len);
+        let (names, rows): (&[&str], Vec<Vec<Option<String>>>) = match (columns, error) {
+            (1, error) => (&["count"], vec![vec![Some(u8::from(error.is_some()).to_string())]]),
+            (_, None) => (&["Level", "Code", "Message"], Vec::new()),
+            (_, Some(code)) => {
+                let row = ["Error".to_owned(), code.to_string(), diagnostics::wording(code).to_owned()];
+                (&["Level", "Code", "Message"], vec![row.map(Some).to_vec()])
+            }
+        };
+        let result = TextResult { columns: names, rows: &rows, status: self.status.without(Status::MORE_RESULTS) };
+        match binary {
+            false => result.put(&mut self.link.to_client, &mut self.turn, self.client),
+            true => result.put_binary(&mut self.link.to_client, &mut self.turn, self.client),
+        }
     }
 
     /// An OK of our own.

@@ -118,9 +118,9 @@ impl Session {
             return self.run_local(&text).await;
         }
         let parameters = parameters(&execute, &long);
-        let claims = self.take_attributes(&execute.attributes);
+        let before = self.take_attributes(&execute.attributes);
         let answered = self.judge_execute(number, &text, &execute, &parameters).await;
-        self.core.said.claims = claims;
+        self.give_back(before);
         answered
     }
 
@@ -138,6 +138,9 @@ impl Session {
             |one: &Parameter| one.value.as_ref().is_some_and(|value| crate::masking::token::bytes_carry_token(value));
         if parameters.iter().any(carries) {
             self.refuse(&token_written_back());
+            return Ok(());
+        }
+        if self.answer_itself(&judged, true) {
             return Ok(());
         }
         let bound = Bound { judged: judged.clone(), payload, number, cursor: execute.cursor };
@@ -170,7 +173,7 @@ impl Session {
             Ok(word) if word == Evidence::default() => Ok(Some(judged)),
             Ok(word) => Ok(Some(self.core.judge_anew(&judged, word))),
             Err(error) => {
-                let shown = self.shown_error(&judged, &error);
+                let shown = self.shown_error(judged.tainted(), &error);
                 self.put(|out| out.extend_from_slice(&shown));
                 Ok(None)
             }

@@ -29,14 +29,17 @@ impl Session {
             return Ok(());
         };
         let text: Arc<str> = Arc::from(text);
-        let claims = self.take_attributes(&query.attributes);
+        let before = self.take_attributes(&query.attributes);
         let answered = self.judge_query(text).await;
-        self.core.said.claims = claims;
+        self.give_back(before);
         answered
     }
 
-    /// Claims that travel with one statement. What was claimed before it, to be put back.
-    pub(super) fn take_attributes(&mut self, attributes: &[Attribute<'_>]) -> Claims {
+    /// Claims that travel with one statement. What was claimed before it, to be put back; `None`: nothing travels with it.
+    pub(super) fn take_attributes(&mut self, attributes: &[Attribute<'_>]) -> Option<Claims> {
+        if attributes.is_empty() {
+            return None;
+        }
         let before = self.core.said.claims.clone();
         for attribute in attributes {
             let name = String::from_utf8_lossy(attribute.name).to_lowercase();
@@ -47,7 +50,13 @@ impl Session {
                 self.core.said.claim(name, Some(&value));
             }
         }
-        before
+        Some(before)
+    }
+
+    pub(super) fn give_back(&mut self, before: Option<Claims>) {
+        if let Some(before) = before {
+            self.core.said.claims = before;
+        }
     }
 
     async fn judge_query(&mut self, text: Arc<str>) -> Result<(), End> {
@@ -61,6 +70,9 @@ impl Session {
         };
         if crate::masking::token::carries_token(&text) {
             self.refuse(&token_written_back());
+            return Ok(());
+        }
+        if self.answer_itself(&judged, false) {
             return Ok(());
         }
         match self.core.admit(&judged, &[]) {
@@ -118,11 +130,12 @@ impl Session {
         self.underway = (!answer.is_done()).then_some(Underway { answer, turn, purpose });
     }
 
-    /// An error of the upstream's in answer to a question about a statement, as its client may see it.
-    pub(super) fn shown_error(&self, judged: &Judged, payload: &[u8]) -> bytes::Bytes {
+    /// An error of the upstream's in answer to a question about a statement, as its client may see it. `tainted`: the question
+    /// may have read what the statement touches.
+    pub(super) fn shown_error(&self, tainted: bool, payload: &[u8]) -> bytes::Bytes {
         let Ok(error) = ErrPacket::decode(payload) else { return bytes::Bytes::copy_from_slice(payload) };
         let scrubbed = diagnostics::scrubbed(&error);
-        let shown = if self.core.tainted || judged.tainted() { &scrubbed } else { &error };
+        let shown = if self.core.tainted || tainted { &scrubbed } else { &error };
         let mut out = BytesMut::new();
         shown.encode(&mut out);
         out.freeze()

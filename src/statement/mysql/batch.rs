@@ -17,7 +17,6 @@ use crate::statement::lineage;
 use crate::statement::read::{self, Batch, Known, Statement};
 use crate::statement::scope::{MySqlReading, Scope};
 use crate::statement::utility::{Build, unknown_output};
-use crate::statement::variable::Variable;
 
 /// Texts of statements inside one another (PREPARE, EXECUTE IMMEDIATE), at most.
 const TEXTS_MAX: usize = 3;
@@ -26,11 +25,11 @@ const TEXTS_MAX: usize = 3;
 pub fn read(text: &str, reading: &MySqlReading, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
     let lexemes = match lex(text, reading) {
         Ok(lexemes) => lexemes,
-        Err(doubt) => return Batch { statements: vec![read::unreadable(text, doubt.0)] },
+        Err(doubt) => return Batch { statements: vec![read::unreadable(text, scope.dialect, doubt.0)] },
     };
     let pieces = parse::split(text, lexemes);
     if pieces.is_empty() {
-        return Batch { statements: vec![read::plain(text, lineage::blank(Verb::Empty))] };
+        return Batch { statements: vec![read::plain(text, scope.dialect, lineage::blank(Verb::Empty))] };
     }
     let mut known = Cow::Borrowed(known);
     let mut statements: Vec<Statement> = Vec::with_capacity(pieces.len());
@@ -55,10 +54,7 @@ fn remember(statement: &Statement, known: &mut Cow<'_, Known>) {
     for effect in &statement.footprint.session {
         if let SessionEffect::SetsVariable { name, sources, unknown } = effect {
             // A statement that fails half-way, or finds no row, keeps what was there before.
-            let before = known.variables.get(name).cloned().unwrap_or_default();
-            let mut kept = Variable { sources: sources.clone(), unknown: *unknown || before.unknown };
-            kept.sources.extend(before.sources.iter().filter(|source| !sources.contains(source)));
-            known.to_mut().variables.insert(name.clone(), Arc::new(kept));
+            known.to_mut().set_variable(name, sources, *unknown);
         }
     }
 }
@@ -110,7 +106,7 @@ impl Reader<'_> {
         }
         let depends = piece.lexemes.iter().any(|lexeme| lexeme.variable().is_some())
             || ["PREPARE", "EXECUTE", "DEALLOCATE"].iter().any(|word| piece.lexemes.iter().any(|one| one.is(word)));
-        Statement { depends_on_session: depends, prepared, ..read::plain(text, footprint) }
+        Statement { depends_on_session: depends, prepared, ..read::plain(text, self.scope.dialect, footprint) }
     }
 
     /// A statement, PREPARE apart.

@@ -196,6 +196,10 @@ fn check(lexeme: &Lexeme, next: Option<&Lexeme>, before: Option<&Lexeme>, mode: 
 /// One lexeme as sqlparser's token: a keyword only where the server takes it for one.
 fn token(lexeme: &Lexeme, next: Option<&Lexeme>, before: Option<&Lexeme>, context: (bool, Flavour)) -> Token {
     let (updates_duplicates, flavour) = context;
+    // sqlparser has no `!` for MySQL; `~` binds as tightly, and what goes into either comes out as another number.
+    if lexeme.token == Token::ExclamationMark {
+        return Token::Tilde;
+    }
     let Some(text) = lexeme.word() else { return lexeme.token.clone() };
     let upper = text.to_ascii_uppercase();
     let called = next.is_some_and(|next| next.token == Token::LParen);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
+use super::set::joined;
 use super::{Context, owned};
 use crate::statement::footprint::{Access, Facet, Footprint, RowBound, SessionEffect, TransactionVerb, Verb};
 use crate::statement::lineage::blank;
@@ -111,8 +112,7 @@ impl Context<'_> {
     /// DO evaluates and throws away.
     pub(super) fn evaluate(&self, cursor: Cursor<'_>) -> Footprint {
         let given = (self.expressions)(cursor.rest());
-        Footprint { verb: Verb::Do, outputs: None, returned: RowBound::None, explainable: false, ..given }
-            .facet(Facet::Session)
+        joined(blank(Verb::Do).facet(Facet::Session), given)
     }
 
     /// HANDLER reads a table without a query, under a name of its own choice.

@@ -123,6 +123,14 @@ impl<'l> Cursor<'l> {
         Some(value.clone())
     }
 
+    /// Takes a whole number.
+    pub fn number(&mut self) -> Option<u32> {
+        let Token::Number(digits, _) = &self.peek()?.token else { return None };
+        let number = digits.parse().ok()?;
+        self.take();
+        Some(number)
+    }
+
     /// Takes a user variable and gives its name in lower case.
     pub fn variable(&mut self) -> Option<String> {
         let name = self.peek()?.variable()?;

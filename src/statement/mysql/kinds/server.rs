@@ -20,7 +20,7 @@ pub(super) fn footprint(first: &str, cursor: Cursor<'_>) -> Option<Footprint> {
             deallocate(cursor)
         }
         "FLUSH" => server(Verb::Other, "system"),
-        "KILL" => server(Verb::Other, "connection"),
+        "KILL" => kill(cursor),
         "SHUTDOWN" | "RESTART" => server(Verb::Other, "system"),
         "RESET" => server(Verb::Reset, "system"),
         "PURGE" => server(Verb::Other, "binary log"),
@@ -34,6 +34,23 @@ pub(super) fn footprint(first: &str, cursor: Cursor<'_>) -> Option<Footprint> {
         "IMPORT" => server(Verb::Other, "table").facet(Facet::Imports).facet(Facet::Defines),
         _ => return None,
     })
+}
+
+/// KILL of a connection by its number is answered by the proxy, which reaches the agent's own sessions only; KILL of a user or
+/// of whatever an expression says is the server's.
+fn kill(mut cursor: Cursor<'_>) -> Footprint {
+    let server = blank(Verb::Other).facet(Facet::Server).kind("connection");
+    cursor.any(&["HARD", "SOFT"]);
+    let query = cursor.word("QUERY");
+    if !query {
+        cursor.word("CONNECTION");
+    }
+    match (cursor.number(), cursor.at_end()) {
+        (Some(number), true) => {
+            blank(Verb::Other).facet(Facet::Session).kind("connection").effect(SessionEffect::Kill { number, query })
+        }
+        _ => server,
+    }
 }
 
 /// DEALLOCATE PREPARE and DROP PREPARE; names are alike whatever their case.

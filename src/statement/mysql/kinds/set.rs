@@ -296,6 +296,9 @@ pub(super) fn flows(outputs: Option<&[Output]>) -> (Vec<Source>, bool) {
 
 /// What evaluating an expression touches, added to the statement that evaluates it; its values go nowhere by themselves.
 pub(super) fn joined(mut print: Footprint, given: Footprint) -> Footprint {
+    if !given.relations.is_empty() {
+        print = print.facet(Facet::Reads);
+    }
     for used in given.relations {
         if !print.relations.contains(&used) {
             print.relations.push(used);

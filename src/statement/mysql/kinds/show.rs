@@ -5,7 +5,7 @@ use sqlparser::tokenizer::Token;
 use super::cursor::Cursor;
 use super::set::CLAIM;
 use super::{Context, owned};
-use crate::statement::footprint::{Access, Facet, Footprint, Output, RowBound, SessionEffect, Verb};
+use crate::statement::footprint::{Access, Facet, Footprint, RowBound, SessionEffect, Verb};
 use crate::statement::lineage::blank;
 use crate::statement::mysql::lex::Lexeme;
 use crate::statement::scope::Flavour;
@@ -216,11 +216,9 @@ fn engines(cursor: Cursor<'_>) -> Option<Footprint> {
     described("Engine Support Comment Transactions XA Savepoints", cursor)
 }
 
-/// Messages quote data, so that what they say is not known.
+/// Messages quote data of the statement before, of which the session knows what may be told.
 fn diagnostics() -> Footprint {
-    let mut print = lines("Level Code");
-    print.outputs.get_or_insert_default().push(Output { name: owned("Message"), sources: Vec::new(), unknown: true });
-    print
+    lines("Level Code Message").effect(SessionEffect::TellsDiagnostics)
 }
 
 /// SHOW COUNT(*) WARNINGS tells how many rows of a classified column did not convert.
@@ -229,8 +227,8 @@ fn count(mut cursor: Cursor<'_>) -> Option<Footprint> {
         && cursor.sign(&Token::Mul)
         && cursor.sign(&Token::RParen)
         && cursor.any(&["WARNINGS", "ERRORS"]);
-    let outputs = Some(vec![unknown_output("count")]);
-    counts.then(|| Footprint { outputs, returned: RowBound::AtMost(1), ..lines("count") })
+    let print = Footprint { returned: RowBound::AtMost(1), ..lines("count") };
+    counts.then(|| print.effect(SessionEffect::TellsDiagnostics))
 }
 
 /// Counters tell how many rows a statement met; only those about the connection are known to be harmless.
