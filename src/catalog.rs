@@ -262,6 +262,11 @@ impl Catalog {
         self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// All user functions, in no order.
+    pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.functions.values().flatten()
+    }
+
     /// A user type by OID.
     pub fn type_of(&self, oid: u32) -> Option<&Arc<Type>> {
         self.types.get(&oid)
