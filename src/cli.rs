@@ -1,6 +1,6 @@
 //! The command line. Data goes to stdout, talk to stderr; exit codes are in [`exit`].
 
-pub mod agents;
+pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod check;
@@ -10,7 +10,6 @@ pub mod offline;
 pub mod print;
 pub mod rules;
 pub mod schema;
-pub mod tokens;
 pub mod visible;
 
 use std::path::PathBuf;
@@ -18,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::Catalog;
+use crate::cli::admin::{agents, tokens};
 use crate::cli::exit::{Exit, Failure};
 use crate::statement;
 use crate::statement::footprint::Footprint;
