@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::signin::SignIn;
 use crate::api::state::{ApiState, Check};
 use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
@@ -177,6 +178,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         public_url: Arc::from(config.api.public_url.as_str()),
         identity_writes: Arc::default(),
         answers: Arc::default(),
+        sign_in: Arc::new(SignIn::new(config.sign_in.clone())),
     };
     Ok(Running { services, shared, api, rules, draining })
 }

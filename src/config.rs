@@ -4,6 +4,7 @@ pub mod file;
 pub mod raw;
 pub mod render;
 pub mod rules_dir;
+pub mod sign_in;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::sign_in::SignInConfig;
 use crate::identity::person::Person;
 use crate::identity::secret::Secret;
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub databases: BTreeMap<String, Upstream>,
     /// People who may decide.
     pub people: Vec<Person>,
+    /// Signing in at the page.
+    pub sign_in: SignInConfig,
     /// Times and limits of holds.
     pub hold: HoldConfig,
     /// Bounds that keep memory and time finite.

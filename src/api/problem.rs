@@ -50,6 +50,8 @@ pub enum Kind {
     PreconditionRequired,
     /// The key was used for another request.
     IdempotencyKeyReused,
+    /// Too many tries, or too many at once.
+    TooMany,
     /// Store, audit or something else that is needed does not work, or the process is stopping.
     Unavailable,
     /// It took too long.
@@ -58,7 +60,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for the documentation and the tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotAnApprover,
@@ -77,6 +79,7 @@ impl Kind {
         Self::ReasonRequired,
         Self::PreconditionRequired,
         Self::IdempotencyKeyReused,
+        Self::TooMany,
         Self::Unavailable,
         Self::Timeout,
     ];
@@ -108,6 +111,7 @@ impl Kind {
             Self::IdempotencyKeyReused => {
                 ("idempotency-key-reused", "Idempotency key reused", StatusCode::UNPROCESSABLE_ENTITY)
             }
+            Self::TooMany => ("too-many", "Too many", StatusCode::TOO_MANY_REQUESTS),
             Self::Unavailable => ("unavailable", "Unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "Timeout", StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -219,7 +223,7 @@ pub async fn write_problems(request: Request, next: Next) -> Response {
         let challenge = HeaderValue::from_static("Bearer realm=\"holdpoint\"");
         parts.headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
-    if parts.status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(parts.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         parts.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     let body = serde_json::to_vec(&problem.body(&path)).unwrap_or_default();

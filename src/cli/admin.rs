@@ -1,4 +1,5 @@
-//! Commands that change who may do what: agents and tokens.
+//! Commands that change who may do what: agents, tokens, and passwords of people.
 
 pub mod agents;
+pub mod people;
 pub mod tokens;

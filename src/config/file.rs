@@ -1,6 +1,8 @@
 //! `holdpoint.yaml`: text -> checked [`Config`]. The environment and files are reached through closures, so that tests
 //! need neither.
 
+mod sign_in;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -107,6 +109,7 @@ impl<'a> Check<'a> {
         }
         let people = self.people(raw);
         let hold = self.hold(raw);
+        let sign_in = self.sign_in(&raw.sign_in);
         Some(Config {
             postgres: postgres?,
             api: api?,
@@ -114,6 +117,7 @@ impl<'a> Check<'a> {
             rules: raw.rules.as_deref().map(|rules| self.path(rules)),
             databases,
             people,
+            sign_in,
             hold,
             limits: limits(raw),
             audit: AuditConfig {

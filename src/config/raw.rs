@@ -1,11 +1,14 @@
 //! `holdpoint.yaml` as people write it. The published JSON Schema comes from here; nothing but `config/file` reads it.
 
+pub mod sign_in;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::SslMode;
+use crate::config::raw::sign_in::SignInRaw;
 use crate::policy::span::Span;
 
 /// The whole file.
@@ -32,6 +35,9 @@ pub struct ConfigFile {
     /// People who may decide.
     #[serde(default)]
     pub people: Vec<PersonRaw>,
+    /// Signing in at the page.
+    #[serde(default)]
+    pub sign_in: SignInRaw,
     /// Times and limits of holds.
     #[serde(default)]
     pub hold: HoldRaw,

@@ -40,8 +40,23 @@ pub fn render(config: &Config) -> String {
         let line = format!("  - {{ name: {}, groups: [{}] }}\n", quoted(&person.name.0), groups.join(", "));
         text.0.push_str(&line);
     }
+    sign_in(&mut text, config);
     times_and_bounds(&mut text, config);
     text.0
+}
+
+fn sign_in(text: &mut Lines, config: &Config) {
+    let sign_in = &config.sign_in;
+    text.head(0, "sign_in");
+    text.put(1, "idle", &span::format(sign_in.span.idle));
+    text.put(1, "most", &span::format(sign_in.span.most));
+    if !sign_in.scopes.is_empty() {
+        text.head(1, "scopes");
+    }
+    for (scope, groups) in &sign_in.scopes {
+        let groups: Vec<String> = groups.iter().map(|group| quoted(group)).collect();
+        text.put(2, &quoted(scope.as_str()), &format!("[{}]", groups.join(", ")));
+    }
 }
 
 #[derive(Default)]

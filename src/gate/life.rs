@@ -112,7 +112,13 @@ impl Approval {
         Ok(Decided::Changed(Box::new(next)))
     }
 
-    fn check(&self, decision: &Decision, chain: &Chain, now: Timestamp) -> Result<(), DecisionError> {
+    /// Everything that speaks against a decision but a missing reason.
+    pub(in crate::gate) fn check(
+        &self,
+        decision: &Decision,
+        chain: &Chain,
+        now: Timestamp,
+    ) -> Result<(), DecisionError> {
         let late = self.state == State::Pending && now >= self.expires_at;
         if late || self.state == State::Expired {
             return Err(DecisionError::Expired);

@@ -13,11 +13,13 @@ use axum::response::Response;
 use futures_util::future::BoxFuture;
 use holdpoint::api;
 use holdpoint::api::problem::TYPE_BASE;
+use holdpoint::api::signin::SignIn;
 use holdpoint::api::state::{ApiState, Check, Explain, RulesDoor};
 use holdpoint::audit::checkpoint::NoteSigner;
 use holdpoint::audit::log::{AuditLog, LogOptions};
 use holdpoint::audit::meters;
 use holdpoint::clock::{Clock, Timestamp};
+use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Requester, ShownStatement, Target};
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
 use holdpoint::gate::desk::{Desk, DeskLimits, DeskParts};
@@ -100,7 +102,7 @@ pub struct Rig {
 }
 
 /// Name, groups, scopes. `mia` owns every agent, `ivan` issued its credential, `uma` is the person it works for.
-const PEOPLE: [(&str, &[&str], &[Scope]); 10] = [
+const PEOPLE: [(&str, &[&str], &[Scope]); 11] = [
     ("dana", &["dba"], &[Scope::ApprovalsRead, Scope::ApprovalsDecide]),
     ("erik", &["dba", "data-stewards"], &[Scope::ApprovalsRead, Scope::ApprovalsDecide]),
     ("mia", &["dba"], &[Scope::ApprovalsRead, Scope::ApprovalsDecide]),
@@ -110,6 +112,7 @@ const PEOPLE: [(&str, &[&str], &[Scope]); 10] = [
     ("rita", &[], &[Scope::ApprovalsRead]),
     ("aud", &[], &[Scope::AuditRead]),
     ("ada", &["dba"], &[Scope::Admin, Scope::RulesWrite]),
+    ("olaf", &["ops", "auditors"], &[]),
     ("all", &[], &[Scope::Admin, Scope::ApprovalsRead, Scope::ApprovalsDecide, Scope::AuditRead]),
 ];
 
@@ -188,6 +191,18 @@ impl Rig {
         let times = Times { expires: Duration::from_secs(3600), use_within: Duration::from_secs(900) };
         let ticket = self.state.desk.open(request(agent, needed), times).await.unwrap();
         ticket.id().to_string()
+    }
+
+    /// A pending approval of exactly this request.
+    pub async fn asked(&self, request: ApprovalRequest) -> String {
+        self.agent(&request.requester.agent.0).await;
+        let times = Times { expires: Duration::from_secs(3600), use_within: Duration::from_secs(900) };
+        self.state.desk.open(request, times).await.unwrap().id().to_string()
+    }
+
+    /// An answer of the router, whatever it is.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// An approval of this id, put into the store behind the desk's back.
@@ -333,10 +348,18 @@ fn state(
         public_url: "https://holdpoint.test".into(),
         identity_writes: Arc::default(),
         answers: Arc::default(),
+        sign_in: Arc::new(SignIn::new(sign_in())),
     }
 }
 
-fn request(agent: &str, needed: u16) -> ApprovalRequest {
+/// The page gives `ops` what `ada` has by token, and `auditors` the log.
+fn sign_in() -> SignInConfig {
+    let scopes =
+        BTreeMap::from([(Scope::Admin, vec!["ops".to_owned()]), (Scope::AuditRead, vec!["auditors".to_owned()])]);
+    SignInConfig { scopes, ..SignInConfig::default() }
+}
+
+pub fn request(agent: &str, needed: u16) -> ApprovalRequest {
     let claims = Claims {
         end_user: Some("uma".into()),
         reason: Some("weekly\u{1b}[2J \u{202e}report".into()),

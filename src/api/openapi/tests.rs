@@ -112,7 +112,7 @@ fn full_approval() -> Value {
         },
         "reviews": [{"person": "p", "verdict": "approve", "reason": null, "at": at, "via": "api", "assurance": "token", "groups": [], "digest_seen": "d"}],
         "execution": {"started_at": at, "ended_at": at, "rows": 1, "code": null},
-        "progress": [{"groups": ["dba"], "needed": 1, "have": 1}], "links": {"self": "l"}
+        "progress": [{"groups": ["dba"], "needed": 1, "have": 1}], "links": {"self": "l", "page": "p"}
     })
 }
 
