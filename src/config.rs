@@ -1,6 +1,7 @@
 //! `holdpoint.yaml`, checked. `config/file` reads the raw form and turns it into these types; nothing else sees raw settings.
 
 pub mod file;
+pub mod oidc;
 pub mod raw;
 pub mod render;
 pub mod rules_dir;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::oidc::OidcConfig;
 use crate::config::sign_in::SignInConfig;
 use crate::identity::person::Person;
 use crate::identity::secret::Secret;
@@ -35,6 +37,8 @@ pub struct Config {
     pub people: Vec<Person>,
     /// Signing in at the page.
     pub sign_in: SignInConfig,
+    /// The identity provider, if there is one.
+    pub oidc: Option<OidcConfig>,
     /// Times and limits of holds.
     pub hold: HoldConfig,
     /// Bounds that keep memory and time finite.

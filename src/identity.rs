@@ -4,6 +4,7 @@ pub mod agent;
 pub mod credential;
 pub mod ids;
 pub mod issue;
+pub mod oidc;
 pub mod password;
 pub mod person;
 pub mod secret;

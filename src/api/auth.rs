@@ -1,10 +1,12 @@
-//! Who calls: bearer tokens `hpt_…`, their scopes, and the person's groups as configured at this moment.
+//! Who calls: bearer tokens `hpt_…` or an identity provider's access tokens, their scopes, and the person's groups of this
+//! moment.
 
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 
 use crate::api::problem::{Kind, Problem};
+use crate::api::signin::oidc::bearer as jwt;
 use crate::api::state::ApiState;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
@@ -57,6 +59,10 @@ impl FromRequestParts<ApiState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let text = bearer(parts)?;
+        if jwt::looks_like_one(&text) {
+            let jwt::Bearer { person, id, scopes } = jwt::authenticate(state, &text).await?;
+            return Ok(Self { person, token_id: id, assurance: "token".to_owned(), scopes });
+        }
         let token = find(state, &text).await?;
         let (person, assurance) = (state.person(&token.person), "token".to_owned());
         Ok(Self { person, token_id: token.id, assurance, scopes: token.scopes })

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::get;
 
+use crate::api::signin::oidc::flow;
 use crate::api::signin::{form, link};
 use crate::api::state::ApiState;
 
@@ -31,6 +32,8 @@ pub fn router() -> Router<ApiState> {
         .route("/agents", get(agents::show).post(agents::switch))
         .route("/audit", get(audit::show).post(audit::check))
         .route("/sign-in", get(form::show).post(form::sign_in))
+        .route("/sign-in/oidc", get(flow::begin))
+        .route(flow::CALLBACK, get(flow::back))
         .route("/sign-out", axum::routing::post(form::sign_out))
         .route("/password/{secret}", get(link::show).post(link::set))
         .route("/assets/page.css", get(assets::style))

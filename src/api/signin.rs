@@ -5,6 +5,7 @@ pub mod cookie;
 pub mod form;
 pub mod limits;
 pub mod link;
+pub mod oidc;
 pub mod password;
 pub mod people;
 pub mod visitor;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::api::signin::limits::Limits;
+use crate::api::signin::oidc::provider::Provider;
 use crate::config::sign_in::SignInConfig;
 
 /// Passwords hashed at the same time: each takes 19 MiB and a core for a moment.
@@ -29,12 +31,14 @@ pub struct SignIn {
     pub settings: SignInConfig,
     /// Tries that failed.
     pub limits: Limits,
+    /// The identity provider, if there is one.
+    pub oidc: Option<Provider>,
     hashing: Semaphore,
 }
 
 impl SignIn {
-    /// With these settings.
-    pub fn new(settings: SignInConfig) -> Self {
-        Self { settings, limits: Limits::default(), hashing: Semaphore::new(HASHING_MAX) }
+    /// With these settings and this provider.
+    pub fn new(settings: SignInConfig, oidc: Option<Provider>) -> Self {
+        Self { settings, limits: Limits::default(), oidc, hashing: Semaphore::new(HASHING_MAX) }
     }
 }

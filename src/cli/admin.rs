@@ -1,5 +1,6 @@
-//! Commands that change who may do what: agents, tokens, and passwords of people.
+//! Commands about who may do what: agents, tokens, passwords of people, the identity provider.
 
 pub mod agents;
+pub mod oidc;
 pub mod people;
 pub mod tokens;

@@ -10,6 +10,8 @@ use crate::identity::token::Scope;
 pub struct SignInConfig {
     /// How long a session lasts. Default 1 h without a request, 12 h in all.
     pub span: Span,
+    /// People may sign in by password. Default true.
+    pub passwords: bool,
     /// The groups that have a scope. A scope that is not named is everybody's if it is `approvals:read` or
     /// `approvals:decide`, else nobody's.
     pub scopes: BTreeMap<Scope, Vec<String>>,
@@ -18,7 +20,7 @@ pub struct SignInConfig {
 impl Default for SignInConfig {
     fn default() -> Self {
         let hours = |hours: u64| std::time::Duration::from_secs(hours * 3600);
-        Self { span: Span { idle: hours(1), most: hours(12) }, scopes: BTreeMap::new() }
+        Self { span: Span { idle: hours(1), most: hours(12) }, passwords: true, scopes: BTreeMap::new() }
     }
 }
 

@@ -81,15 +81,25 @@ pub fn session_id(cookie: &str) -> String {
 
 /// The token that a form of this cookie's page carries: an HMAC under the cookie's value, so that no other site knows it.
 pub fn form_token(cookie: &str) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(cookie.as_bytes()) else { return String::new() };
-    mac.update(b"holdpoint form");
+    derived(cookie, "form")
+}
+
+/// A value that only who has the secret can name: an HMAC of the purpose under it, as 43 characters of base64.
+pub fn derived(secret: &str, purpose: &str) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    mac.update(b"holdpoint ");
+    mac.update(purpose.as_bytes());
     URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
 /// Is this the form token of that cookie? Takes the same time wherever they differ.
 pub fn form_token_fits(cookie: &str, token: &str) -> bool {
-    let expected = form_token(cookie);
-    !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(token.as_bytes()))
+    same(&form_token(cookie), token)
+}
+
+/// Are both the same, and not empty? Takes the same time wherever they differ.
+pub fn same(expected: &str, given: &str) -> bool {
+    !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(given.as_bytes()))
 }
 
 #[cfg(test)]

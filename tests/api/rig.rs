@@ -14,11 +14,13 @@ use futures_util::future::BoxFuture;
 use holdpoint::api;
 use holdpoint::api::problem::TYPE_BASE;
 use holdpoint::api::signin::SignIn;
+use holdpoint::api::signin::oidc::provider::Provider;
 use holdpoint::api::state::{ApiState, Check, Explain, RulesDoor};
 use holdpoint::audit::checkpoint::NoteSigner;
 use holdpoint::audit::log::{AuditLog, LogOptions};
 use holdpoint::audit::meters;
 use holdpoint::clock::{Clock, Timestamp};
+use holdpoint::config::oidc::OidcConfig;
 use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Requester, ShownStatement, Target};
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
@@ -118,6 +120,13 @@ const PEOPLE: [(&str, &[&str], &[Scope]); 11] = [
 
 impl Rig {
     pub async fn new() -> Self {
+        Self::with(sign_in(), None).await
+    }
+
+    /// With these settings for signing in, and this identity provider.
+    pub async fn with(sign_in: SignInConfig, oidc: Option<OidcConfig>) -> Self {
+        // The client towards an identity provider needs one, as `main` installs it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock(AtomicI64::new(1_795_165_924_000)));
         let store = Arc::new(MemoryStore::new());
         let signer = NoteSigner::new("holdpoint.test", &[7; 32]);
@@ -137,7 +146,9 @@ impl Rig {
         let (running, stopped) = (desk.clone(), stop.clone());
         tokio::spawn(async move { running.run(stopped.cancelled()).await });
         let check_works = Arc::new(AtomicBool::new(true));
-        let state = state(&clock, &store, desk, audit, &check_works);
+        let oidc = oidc.map(|oidc| Provider::new(oidc, clock.clone()).unwrap());
+        let sign_in = SignIn::new(sign_in, oidc);
+        let state = ApiState { sign_in: Arc::new(sign_in), ..state(&clock, &store, desk, audit, &check_works) };
         let mut rig = Self {
             router: api::router(state.clone()),
             state,
@@ -348,12 +359,12 @@ fn state(
         public_url: "https://holdpoint.test".into(),
         identity_writes: Arc::default(),
         answers: Arc::default(),
-        sign_in: Arc::new(SignIn::new(sign_in())),
+        sign_in: Arc::new(SignIn::new(SignInConfig::default(), None)),
     }
 }
 
 /// The page gives `ops` what `ada` has by token, and `auditors` the log.
-fn sign_in() -> SignInConfig {
+pub fn sign_in() -> SignInConfig {
     let scopes =
         BTreeMap::from([(Scope::Admin, vec!["ops".to_owned()]), (Scope::AuditRead, vec!["auditors".to_owned()])]);
     SignInConfig { scopes, ..SignInConfig::default() }

@@ -1,7 +1,10 @@
-//! Cookies: the session's, and the one that ties the sign-in form to the browser it was shown in. Over HTTPS both carry
-//! the `__Host-` prefix (RFC 6265bis §4.1.3.2): no other host or path can set them.
+//! Cookies: the session's, and those that tie the sign-in form and the way to the identity provider and back to one
+//! browser. Over HTTPS all carry the `__Host-` prefix (RFC 6265bis §4.1.3.2): no other host or path can set them.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+
+/// Longest value that is looked at.
+const BYTES_MAX: usize = 4000;
 
 /// Which cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub enum Cookie {
     Session,
     /// The sign-in form's. `Strict`.
     Form,
+    /// That of a sign-in under way at the identity provider; it comes back from another site, so `Lax`. Ten minutes.
+    Flow,
 }
 
 impl Cookie {
@@ -19,6 +24,8 @@ impl Cookie {
             (Self::Session, false) => "holdpoint",
             (Self::Form, true) => "__Host-holdpoint-form",
             (Self::Form, false) => "holdpoint-form",
+            (Self::Flow, true) => "__Host-holdpoint-flow",
+            (Self::Flow, false) => "holdpoint-flow",
         }
     }
 
@@ -31,12 +38,12 @@ impl Cookie {
             (key == name).then(|| value.to_owned())
         });
         let value = found.next()?;
-        (found.next().is_none() && !value.is_empty() && value.len() <= 256).then_some(value)
+        (found.next().is_none() && !value.is_empty() && value.len() <= BYTES_MAX).then_some(value)
     }
 
     /// Sets it until the browser ends. Values are base64 and need no quoting.
     pub fn set(self, value: &str, secure: bool) -> Option<HeaderValue> {
-        self.header(value, "", secure)
+        self.header(value, if self == Self::Flow { "; Max-Age=600" } else { "" }, secure)
     }
 
     /// Takes it away.
@@ -46,7 +53,7 @@ impl Cookie {
 
     fn header(self, value: &str, more: &str, secure: bool) -> Option<HeaderValue> {
         let site = match self {
-            Self::Session => "Lax",
+            Self::Session | Self::Flow => "Lax",
             Self::Form => "Strict",
         };
         let (name, only) = (self.name(secure), if secure { "; Secure" } else { "" });

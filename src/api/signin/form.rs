@@ -12,7 +12,7 @@ use crate::api::page::frame::{Frame, alert};
 use crate::api::problem::Problem;
 use crate::api::signin::cookie::Cookie;
 use crate::api::signin::password;
-use crate::api::signin::visitor::{Peer, Visitor, address, local, same_origin};
+use crate::api::signin::visitor::{Peer, Visitor, address, escaped, local, same_origin};
 use crate::api::state::ApiState;
 use crate::audit::event::Event;
 use crate::identity::credential::random_secret;
@@ -49,8 +49,21 @@ pub async fn show(
     if visitor.is_ok() {
         return Redirect::to(local(query.to.as_deref())).into_response();
     }
-    let said = query.bye.is_some().then_some("You are signed out.");
-    let notice = said.map(|text| html! { p.notice role="status" { (text) } });
+    let notice = match (&query.bye, &state.sign_in.oidc) {
+        (None, _) => None,
+        (Some(_), oidc) => {
+            let end = match oidc {
+                Some(oidc) => oidc.sign_out_url().await.map(|url| (url, oidc.config.name.clone())),
+                None => None,
+            };
+            Some(html! {
+                p.notice role="status" {
+                    "You are signed out here. "
+                    @if let Some((url, name)) = end { a href=(url) { "Sign out of " (name) " as well" } }
+                }
+            })
+        }
+    };
     form(&state, &headers, Shown { status: StatusCode::OK, notice, name: "", to: local(query.to.as_deref()) })
 }
 
@@ -66,9 +79,21 @@ fn form(state: &ApiState, headers: &HeaderMap, shown: Shown<'_>) -> Response {
     let value = known.unwrap_or_else(|| random_secret().expose().to_owned());
     let body = html! {
         h1 { "Sign in" }
-        @if let Some(notice) = shown.notice { (notice) }
+        @if let Some(notice) = &shown.notice { (notice) }
+        @if let Some(oidc) = &state.sign_in.oidc {
+            p { a.primary.button href={ "/sign-in/oidc?to=" (escaped(shown.to)) } { "Sign in with " (oidc.config.name) } }
+        }
+        @if state.sign_in.settings.passwords { (passwords(&value, &shown)) }
+    };
+    let mut response = Frame::outside("Sign in").page(shown.status, body);
+    set(&mut response, Cookie::Form.set(&value, state.is_https()));
+    response
+}
+
+fn passwords(value: &str, shown: &Shown<'_>) -> Markup {
+    html! {
         form.narrow method="post" action="/sign-in" {
-            input type="hidden" name="token" value=(form_token(&value));
+            input type="hidden" name="token" value=(form_token(value));
             input type="hidden" name="to" value=(shown.to);
             label for="name" { "Name" }
             input id="name" name="name" type="text" value=(shown.name) autocomplete="username" autocapitalize="none"
@@ -79,10 +104,7 @@ fn form(state: &ApiState, headers: &HeaderMap, shown: Shown<'_>) -> Response {
             button.primary type="submit" { "Sign in" }
         }
         p.quiet { "No password yet? An operator can send you a link to set one." }
-    };
-    let mut response = Frame::outside("Sign in").page(shown.status, body);
-    set(&mut response, Cookie::Form.set(&value, state.is_https()));
-    response
+    }
 }
 
 /// Checks name and password, and opens a session.
@@ -104,6 +126,9 @@ pub async fn sign_in(
     let cookie = Cookie::Form.read(&headers, state.is_https());
     if !cookie.is_some_and(|cookie| form_token_fits(&cookie, &fields.token)) {
         return Ok(shown(StatusCode::FORBIDDEN, "This form was too old, or your browser keeps no cookies. Try again."));
+    }
+    if !state.sign_in.settings.passwords {
+        return Ok(shown(StatusCode::FORBIDDEN, "Signing in by password is switched off."));
     }
     let (person, address) = (PersonName(fields.name.trim().to_owned()), address(peer));
     let now = state.clock.now();

@@ -78,6 +78,9 @@ pub async fn set(
 
 /// The way in that this secret opens. All that do not work look alike.
 fn opened(state: &ApiState, secret: &str) -> Result<Login, Problem> {
+    if !state.sign_in.settings.passwords {
+        return Err(Problem::new(Kind::NotFound, "signing in by password is switched off"));
+    }
     let now = state.clock.now();
     let logins = state.tokens.logins().map_err(|error| Problem::unavailable("the store", error))?;
     let found = logins.into_iter().find(|login| login.opens(secret, now) && state.knows(&login.person));

@@ -15,6 +15,9 @@ pub struct SignInRaw {
     /// A session ends after this in any case. Default 12h.
     #[serde(default)]
     pub most: Option<Span>,
+    /// May people sign in by password? Default true.
+    #[serde(default)]
+    pub passwords: Option<bool>,
     /// Which groups may do what at the page.
     #[serde(default)]
     pub scopes: ScopesRaw,
