@@ -87,7 +87,7 @@ fn page(state: &ApiState, visitor: &Visitor, approval: Approval, answer: Answer)
     let body = html! {
         h1 { (headline(request)) }
         @if let Some(notice) = &answer.notice { (notice) }
-        p.jump { a href="#live" { "Go to the decision" } " · " code { (approval.id) } }
+        p { code { (approval.id) } span.jump { " · " a href="#live" { "Go to the decision" } } }
         div.two {
             div.first {
                 (facts(approval))
