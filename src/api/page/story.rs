@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, State, Verdict};
 use crate::gate::desk::store::{ApprovalFilter, Cursor};
 use crate::statement::fingerprint::normalise;
+use crate::statement::scope::{Dialect, Flavour, MySqlReading};
 
 /// Audit records looked through for the session so far.
 const RECORDS_MAX: u64 = 5000;
@@ -140,5 +141,24 @@ fn rough(approval: &Approval) -> Vec<(&Vec<crate::policy::action::Action>, &Vec<
 
 /// Equal for the same statements with other literals.
 fn shape(approval: &Approval) -> Vec<u64> {
-    approval.request.statements.iter().map(|statement| normalise(&statement.text).fingerprint).collect()
+    let dialect = dialect(&approval.request.target.protocol);
+    approval.request.statements.iter().map(|statement| normalise(&statement.text, &dialect).fingerprint).collect()
+}
+
+/// How such servers read by default. Only texts are compared by it: one that is read otherwise is alike to itself alone.
+fn dialect(protocol: &str) -> Dialect {
+    match protocol {
+        "mysql" => Dialect::MySql(MySqlReading {
+            flavour: Flavour::MySql,
+            version: 80_400,
+            ansi_quotes: false,
+            no_backslash_escapes: false,
+            pipes_as_concat: false,
+            ignore_space: false,
+            high_not_precedence: false,
+            foreign_mode: false,
+            lower_case_table_names: 0,
+        }),
+        _ => Dialect::Postgres { standard_conforming_strings: true },
+    }
 }
