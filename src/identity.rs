@@ -1,6 +1,7 @@
 //! Who asks and who decides: agents, people, tokens, and the ids that tie a story together.
 
 pub mod agent;
+pub mod assurance;
 pub mod credential;
 pub mod ids;
 pub mod issue;

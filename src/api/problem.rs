@@ -20,6 +20,8 @@ pub enum Kind {
     Forbidden,
     /// The person is in none of the groups that are asked.
     NotAnApprover,
+    /// The rules demand that the person proves better who they are.
+    AssuranceTooLow,
     /// The person is in the requester's chain.
     SelfApproval,
     /// No such thing, or not by that name.
@@ -60,10 +62,11 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for the documentation and the tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotAnApprover,
+        Self::AssuranceTooLow,
         Self::SelfApproval,
         Self::NotFound,
         Self::AmbiguousId,
@@ -90,6 +93,7 @@ impl Kind {
             Self::Unauthorized => ("unauthorized", "Unauthorized", StatusCode::UNAUTHORIZED),
             Self::Forbidden => ("forbidden", "Forbidden", StatusCode::FORBIDDEN),
             Self::NotAnApprover => ("not-an-approver", "Not an approver", StatusCode::FORBIDDEN),
+            Self::AssuranceTooLow => ("assurance-too-low", "Assurance too low", StatusCode::FORBIDDEN),
             Self::SelfApproval => ("self-approval", "Self-approval", StatusCode::FORBIDDEN),
             Self::NotFound => ("not-found", "Not found", StatusCode::NOT_FOUND),
             Self::AmbiguousId => ("ambiguous-id", "Ambiguous id", StatusCode::CONFLICT),

@@ -132,6 +132,12 @@ impl Approval {
         if !quorum::is_approver(&self.request.stages, &decision.person.groups) {
             return Err(DecisionError::NotAnApprover);
         }
+        // A no needs no more than the right to say it: it only keeps things as they are.
+        if let Some(needed) = self.request.assurance.filter(|needed| !needed.is_met_by(&decision.assurance))
+            && decision.verdict == Verdict::Approve
+        {
+            return Err(DecisionError::AssuranceTooLow { needed });
+        }
         if decision.if_version.is_some_and(|version| version != self.version) {
             return Err(DecisionError::StaleVersion { current: self.version });
         }

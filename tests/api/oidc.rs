@@ -204,6 +204,42 @@ async fn what_is_demanded_of_the_provider_must_come_back() {
 }
 
 #[tokio::test]
+async fn a_rule_that_demands_a_better_proof_leads_to_the_provider_and_back() {
+    let idp = Idp::start().await;
+    let rig = rig(&idp).await;
+    let mut asked = crate::rig::request("bot", 1);
+    asked.assurance = Some(holdpoint::identity::assurance::Assurance::OidcMfa);
+    let id = rig.asked(asked).await;
+    let action = format!("/a/{id}");
+    assert_eq!(problem(&rig.decide("dana", &id, "approve").await), (403, "assurance-too-low"));
+    let mut browser = crate::visit::visitor(&rig, "dana").await;
+    assert!(browser.get(&rig, "/").await.has("1 request waits for you."));
+    let page = browser.get(&rig, &action).await;
+    assert!(page.has("needs a sign-in by oidc+mfa or better") && !page.has("value=\"approve\""), "{}", page.text);
+    assert!(page.has("value=\"deny\"") && page.has(&format!("href=\"/sign-in/oidc?fresh=1&amp;to={action}\"")));
+    let forged = browser.submit(&rig, &page, &action, &[("verb", "approve")]).await;
+    assert_eq!(forged.status, 403);
+    // Signed in by the provider, but long ago, or by one factor.
+    for (claims, status) in [(json!({"auth_time": NOW - 361}), 403), (json!({"auth_time": NOW}), 303)] {
+        idp.says(claims);
+        let begun = browser.get(&rig, &format!("/sign-in/oidc?fresh=1&to={action}")).await;
+        let sent = self::asked(&begun);
+        let back = format!("/sign-in/oidc/callback?code={}&state={}", idp.code(&sent), sent["state"]);
+        assert_eq!(browser.get(&rig, &back).await.status, status);
+    }
+    assert!(!browser.get(&rig, &action).await.has("value=\"approve\""), "one factor is not two");
+    idp.says(json!({"auth_time": NOW, "amr": ["mfa"]}));
+    let sent = self::asked(&browser.get(&rig, &format!("/sign-in/oidc?fresh=1&to={action}")).await);
+    let back = format!("/sign-in/oidc/callback?code={}&state={}", idp.code(&sent), sent["state"]);
+    assert_eq!(browser.get(&rig, &back).await.header("location"), action);
+    let page = browser.get(&rig, &action).await;
+    let done = browser.submit(&rig, &page, &action, &[("verb", "approve")]).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    let shown = rig.get(&format!("/v1/approvals/{id}"), "reader").await.json;
+    assert_eq!((&shown["state"], &shown["reviews"][0]["assurance"]), (&json!("approved"), &json!("oidc+mfa")));
+}
+
+#[tokio::test]
 async fn a_provider_that_is_down_lets_nobody_in_and_says_so() {
     let idp = Idp::start().await;
     let rig = Rig::with(sign_in(), Some(OidcConfig { issuer: "http://127.0.0.1:1".into(), ..idp.config() })).await;

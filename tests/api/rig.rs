@@ -410,5 +410,6 @@ pub fn request(agent: &str, needed: u16) -> ApprovalRequest {
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed }],
         reason_required: false,
+        assurance: None,
     }
 }

@@ -12,6 +12,7 @@ use crate::api::state::ApiState;
 use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, Review, State, Verdict};
 use crate::gate::decision::DecisionError;
+use crate::identity::assurance::Assurance;
 use crate::identity::token::Scope;
 
 /// What the visitor had typed, when a form comes back.
@@ -94,12 +95,16 @@ fn buttons(state: &ApiState, visitor: &Visitor, approval: &Approval, typed: &Typ
         let (requester, me) = (&approval.request.requester, &visitor.caller.person.name);
         *me == requester.owner || *me == requester.issued_by
     };
-    let may = state.desk.may_decide(approval, &visitor.caller.person);
+    let may = state.desk.may_decide(approval, &visitor.caller.person, &visitor.caller.assurance);
     let mine = approval.reviews.iter().any(|review| review.person.0 == visitor.name());
     html! {
         @match (&may, approval.state) {
             (Ok(()), _) if mine => p.why { "You have decided already; others may still be needed." },
-            (Ok(()), _) => (decide(visitor, approval, typed)),
+            (Ok(()), _) => (decide(visitor, approval, typed, true)),
+            (Err(DecisionError::AssuranceTooLow { needed }), _) => {
+                (step_up(state, approval, *needed))
+                (decide(visitor, approval, typed, false))
+            },
             (Err(_), State::Approved) => (take_back(visitor, approval, "revoke", "Take the yes back")),
             (Err(error), _) => p.why { (why_not(error)) },
         }
@@ -129,7 +134,18 @@ fn why_not(error: &DecisionError) -> String {
     }
 }
 
-fn decide(visitor: &Visitor, approval: &Approval, typed: &Typed) -> Markup {
+/// The way to a better proof of who one is, where there is one.
+fn step_up(state: &ApiState, approval: &Approval, needed: Assurance) -> Markup {
+    let there = needed >= Assurance::Oidc;
+    html! {
+        p.why { "A yes to this needs a sign-in by " (needed) " or better. You can say no as you are." }
+        @if let Some(oidc) = state.sign_in.oidc.as_ref().filter(|_| there) {
+            p { a.button.primary href={ "/sign-in/oidc?fresh=1&to=/a/" (approval.id) } { "Prove it to " (oidc.config.name) } }
+        }
+    }
+}
+
+fn decide(visitor: &Visitor, approval: &Approval, typed: &Typed, yes: bool) -> Markup {
     html! {
         form.decide method="post" action={ "/a/" (approval.id) } {
             (hidden(visitor, approval))
@@ -138,14 +154,14 @@ fn decide(visitor: &Visitor, approval: &Approval, typed: &Typed) -> Markup {
                 (typed.reason)
             }
             p.quiet id="reason-hint" { "The agent reads it. A no needs a reason." }
-            @if is_long(&approval.request) {
+            @if yes && is_long(&approval.request) {
                 label.check for="read" {
                     input id="read" name="read" type="checkbox" value="yes";
                     " I have read the statement to its end"
                 }
             }
             div.buttons {
-                button.yes type="submit" name="verb" value="approve" { "Approve" }
+                @if yes { button.yes type="submit" name="verb" value="approve" { "Approve" } }
                 button.no type="submit" name="verb" value="deny" { "Deny" }
             }
         }

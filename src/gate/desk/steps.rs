@@ -224,19 +224,19 @@ impl Desk {
         Ok((approval, next, vec![event]))
     }
 
-    /// Could this person decide this request as it is now? For surfaces that explain why they show no buttons: nothing is
+    /// Could this person, proved like this, say yes to this request as it is now? For surfaces that explain why they show no buttons: nothing is
     /// recorded, and [`Desk::decide`] checks again.
     ///
     /// # Errors
     /// See [`DecisionError`].
-    pub fn may_decide(&self, approval: &Approval, person: &Person) -> Result<(), DecisionError> {
+    pub fn may_decide(&self, approval: &Approval, person: &Person, assurance: &str) -> Result<(), DecisionError> {
         let chain = self.chain(approval).map_err(|error| DecisionError::Store(error.to_string()))?;
         let decision = Decision {
             person: person.clone(),
             verdict: Verdict::Approve,
             reason: None,
             via: String::new(),
-            assurance: String::new(),
+            assurance: assurance.to_owned(),
             digest: None,
             if_version: None,
         };
