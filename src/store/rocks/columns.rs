@@ -18,6 +18,10 @@ pub(super) const APPROVALS_OPEN: Column = Column { name: "approvals_open" };
 pub(super) const AGENTS: Column = Column { name: "agents" };
 /// Token id -> token (hashes only).
 pub(super) const TOKENS: Column = Column { name: "tokens" };
+/// Person -> password and link (hashes only).
+pub(super) const LOGINS: Column = Column { name: "logins" };
+/// Hash of the cookie -> signed-in browser.
+pub(super) const BROWSER_SESSIONS: Column = Column { name: "browser_sessions" };
 /// Key name -> 32 secret bytes.
 pub(super) const KEYS: Column = Column { name: "keys" };
 /// Position (8 bytes, big-endian) -> audit record in canonical JSON.
@@ -26,5 +30,16 @@ pub(super) const AUDIT: Column = Column { name: "audit" };
 pub(super) const CHECKPOINTS: Column = Column { name: "checkpoints" };
 
 /// All of them.
-pub(super) const ALL: [Column; 9] =
-    [META, APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, AGENTS, TOKENS, KEYS, AUDIT, CHECKPOINTS];
+pub(super) const ALL: [Column; 11] = [
+    META,
+    APPROVALS,
+    APPROVALS_BY_TIME,
+    APPROVALS_OPEN,
+    AGENTS,
+    TOKENS,
+    LOGINS,
+    BROWSER_SESSIONS,
+    KEYS,
+    AUDIT,
+    CHECKPOINTS,
+];
