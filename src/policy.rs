@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod class;
+pub mod detector;
 pub mod judge;
 pub mod rules;
 pub mod ruling;

@@ -1,7 +1,7 @@
 //! One compiled mask: what a class asks for, fitted to one column's type and format, ready to run over its values.
 
 mod calendar;
-mod constant;
+pub(in crate::masking) mod constant;
 mod date;
 mod email;
 mod fixed;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use crate::masking::column::Format;
+use crate::masking::detect::mask::DetectMask;
 use crate::masking::keys::Keys;
 use crate::masking::kind::Kind;
 use crate::masking::mask::constant::Constant;
@@ -35,6 +36,8 @@ pub(in crate::masking) enum Written {
 pub(in crate::masking) enum Mask {
     /// The value as it is.
     Pass,
+    /// The value as it is unless something is found in it.
+    Detect(DetectMask),
     /// NULL.
     Null,
     /// The same for every value.
@@ -72,6 +75,15 @@ impl Mask {
         }
     }
 
+    /// Would this value come out as something else? NULLs never do.
+    pub(in crate::masking) fn touches(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Pass => false,
+            Self::Detect(detect) => detect.finds(value),
+            _ => true,
+        }
+    }
+
     /// The token where the type admits one, else NULL.
     pub(in crate::masking) fn redact(token: &Arc<str>, target: Target) -> Self {
         constant::redacted(token, target).map_or(Self::Null, Self::constant)
@@ -85,6 +97,7 @@ impl Mask {
     pub(in crate::masking) fn apply(&self, value: &[u8], out: &mut BytesMut) -> Written {
         match self {
             Self::Pass => out.extend_from_slice(value),
+            Self::Detect(detect) => return detect.apply(value, out),
             Self::Null => return Written::Null,
             Self::Constant(constant) => out.extend_from_slice(constant.value()),
             Self::Partial(partial) => partial.apply(value, out),

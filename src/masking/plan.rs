@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, ColumnKey, RelationKind};
 use crate::masking::column::ResultColumn;
+use crate::masking::detect::mask::DetectMask;
 pub use crate::masking::keys::Keys;
 use crate::masking::kind::Kind;
 use crate::masking::mask::{Mask, Target};
@@ -24,6 +25,7 @@ const GROWTH_PER_MASK: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Plan {
     masks: Vec<Mask>,
+    passes: bool,
     masked: Vec<Arc<str>>,
     growth: usize,
 }
@@ -46,17 +48,20 @@ impl Plan {
 
     /// One mask per column.
     pub(in crate::masking) fn new(described: &[ResultColumn], masks: Vec<Mask>) -> Self {
-        let named = described.iter().zip(&masks).filter(|(_, mask)| !matches!(mask, Mask::Pass));
+        let masked_whole = |mask: &Mask| !matches!(mask, Mask::Pass | Mask::Detect(_));
+        let named = described.iter().zip(&masks).filter(|(_, mask)| masked_whole(mask));
         let masked: Vec<_> = named.map(|(column, _)| column.name.clone()).collect();
-        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, masked }
+        let passes = masks.iter().all(|mask| matches!(mask, Mask::Pass));
+        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, passes, masked }
     }
 
     /// Rows go through as they are.
     pub fn passes_all(&self) -> bool {
-        self.masked.is_empty()
+        self.passes
     }
 
-    /// Names of the masked columns in the order of the result; a name may come twice.
+    /// Names of the masked columns in the order of the result; a name may come twice. Columns that are only looked into
+    /// by detectors are not among them.
     pub fn masked_names(&self) -> Vec<Arc<str>> {
         self.masked.clone()
     }
@@ -132,12 +137,30 @@ impl<'a> Planner<'a> {
             return Ok(Mask::redact(&token::of(name), target));
         }
         Ok(match taint {
-            None => Mask::Pass,
+            None => self.detect(output, column, target),
             Some(taint) if taint.plain && self.keeps_type(output, target) => {
                 Mask::of_class(&taint.strictest.mask, &taint.strictest.name, target, self.keys)
             }
             Some(taint) => Mask::redact(&token::of(&taint.strictest.name), target),
         })
+    }
+
+    /// A column without class: its values are looked into if the rules say so.
+    fn detect(&self, output: &Output, column: &ResultColumn, target: Target) -> Mask {
+        let detection = &self.map.detection;
+        let excepted = |source: &Source| detection.except.contains(&source.column);
+        if detection.set.is_empty() || (!output.sources.is_empty() && output.sources.iter().all(excepted)) {
+            return Mask::Pass;
+        }
+        let stored = output.sources.first().and_then(|source| {
+            let relation = self.catalog.relation(source.column.relation)?;
+            Some(relation.column(source.column.number)?.name.clone())
+        });
+        let name = match stored {
+            Some(stored) if stored != column.name => Arc::from(format!("{} {stored}", column.name)),
+            _ => column.name.clone(),
+        };
+        DetectMask::new(detection.set, name, target).map_or(Mask::Pass, Mask::Detect)
     }
 
     /// Can the server's word on where a column comes from be true if the prediction is?

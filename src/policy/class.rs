@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::ColumnKey;
+use crate::policy::detector::Detection;
 
 /// What a class does to a plain column's values. Ordered from mild to strict: of two, the later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +88,8 @@ pub struct ClassMap {
     pub columns: HashMap<ColumnKey, Vec<usize>>,
     /// Relation's union, for whole rows.
     pub relations: HashMap<crate::catalog::RelationKey, Vec<usize>>,
+    /// What to look for in columns without class.
+    pub detection: Detection,
 }
 
 impl ClassMap {

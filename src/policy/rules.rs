@@ -20,6 +20,7 @@ use regex::Regex;
 use crate::identity::ids::RuleId;
 use crate::policy::action::Action;
 use crate::policy::class::Class;
+use crate::policy::detector::DetectorSet;
 use crate::policy::rules::file::{CatalogRaw, Mode, Severity, TestRaw};
 use crate::policy::rules::glob::PathPattern;
 use crate::policy::ruling::{Effect, Stage};
@@ -42,6 +43,8 @@ pub struct RuleSet {
     pub(crate) classes: Vec<Arc<Class>>,
     pub(crate) class_origins: Vec<Origin>,
     pub(crate) columns: Vec<ColumnRule>,
+    pub(crate) detect: DetectorSet,
+    pub(crate) detect_except: Vec<PathPattern>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) bulk_rows: u64,
     pub(crate) agent_limits: Vec<(Vec<String>, u64)>,

@@ -239,3 +239,35 @@ fn other_origins_add_and_contradict_nothing() {
     let whole = output(&[(key(CUSTOMERS, 0), Flow::Derived)]);
     assert_eq!(shop.one(whole, text(Some(customers("email"))), MAIL).unwrap(), "[masked:pii.ssn]");
 }
+
+#[test]
+fn columns_without_class_are_looked_into_when_the_rules_say_so() {
+    let mut shop = Shop::new();
+    let note = || output(&[(key(CUSTOMERS, 6), Flow::Plain)]);
+    let described = || column("note", Some(key(CUSTOMERS, 6)), 25, Format::Text);
+    let number = || column("id", Some(key(CUSTOMERS, 1)), 23, Format::Text);
+    let outputs = [note(), output(&[(key(CUSTOMERS, 1), Flow::Plain)])];
+    let off = shop.plan(Some(&outputs), &[described(), number()]).plan;
+    assert!(off.passes_all());
+    shop.map.detection.set = crate::policy::detector::DetectorSet::usual();
+    let on = shop.plan(Some(&outputs), &[described(), number()]).plan;
+    assert!(!on.passes_all() && on.masked_names().is_empty());
+    assert!(matches!(on.masks(), [Mask::Detect(_), Mask::Pass]));
+    let text = "to ann@example.com";
+    assert_eq!(shop.one(note(), described(), text).as_deref(), Some("to [masked:detected.email]"));
+    assert_eq!(shop.one(note(), described(), "to ann").as_deref(), Some("to ann"));
+    // The column's own class still counts, and an expression over nothing is looked into as well.
+    assert_eq!(
+        shop.one(shop.plain("email"), shop.column("email", Format::Text), "a@example.com").as_deref(),
+        Some("***@example.com")
+    );
+    assert_eq!(
+        shop.one(output(&[]), column("x", None, 25, Format::Text), text).as_deref(),
+        Some("to [masked:detected.email]")
+    );
+    shop.map.detection.except.insert(key(CUSTOMERS, 6));
+    assert_eq!(shop.one(note(), described(), text).as_deref(), Some(text));
+    let mixed = output(&[(key(CUSTOMERS, 6), Flow::Derived), (key(CUSTOMERS, 3), Flow::Derived)]);
+    let got = shop.one(mixed, column("x", None, 25, Format::Text), text);
+    assert_eq!(got.as_deref(), Some("to [masked:detected.email]"));
+}

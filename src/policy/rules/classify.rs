@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{Catalog, ColumnKey, Relation, RelationKey};
 use crate::policy::class::ClassMap;
+use crate::policy::detector::Detection;
 use crate::policy::rules::shape::is_system;
 use crate::policy::rules::{ColumnPattern, RuleSet};
 
@@ -27,7 +28,8 @@ impl RuleSet {
             }
         }
         inherit(catalog, &mut classes);
-        let mut map = ClassMap { classes: self.classes.clone(), columns: HashMap::new(), relations: HashMap::new() };
+        let detection = self.detection(catalog);
+        let mut map = ClassMap { classes: self.classes.clone(), detection, ..ClassMap::default() };
         let mut whole: BTreeMap<RelationKey, BTreeSet<usize>> = BTreeMap::new();
         for ((relation, number), found) in classes {
             whole.entry(relation).or_default().extend(&found);
@@ -35,6 +37,19 @@ impl RuleSet {
         }
         map.relations = whole.into_iter().map(|(key, found)| (key, found.into_iter().collect())).collect();
         map
+    }
+
+    fn detection(&self, catalog: &Catalog) -> Detection {
+        let mut detection = Detection { set: self.detect, except: HashSet::new() };
+        for relation in catalog.relations().filter(|_| !self.detect_except.is_empty()) {
+            for column in &relation.columns {
+                let path = [&*catalog.database, &*relation.schema, &*relation.name, &*column.name];
+                if self.detect_except.iter().any(|pattern| pattern.fits(&path)) {
+                    detection.except.insert(ColumnKey { relation: relation.key, number: column.number });
+                }
+            }
+        }
+        detection
     }
 
     fn classes_of<'c>(

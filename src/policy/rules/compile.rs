@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::identity::ids::RuleId;
 use crate::policy::class::Class;
+use crate::policy::detector::{DetectRaw, DetectorSet};
 use crate::policy::rules::file::{AggregatesRaw, ApprovalRaw, ColumnRaw, ReasonRaw, RuleRaw, RulesFile, WhenRaw};
 use crate::policy::rules::glob::PathPattern;
 use crate::policy::rules::{
@@ -80,6 +81,8 @@ impl Compiler {
             classes: Vec::new(),
             class_origins: Vec::new(),
             columns: Vec::new(),
+            detect: DetectorSet::default(),
+            detect_except: Vec::new(),
             rules: Vec::new(),
             bulk_rows: BULK_ROWS,
             agent_limits: Vec::new(),
@@ -94,6 +97,7 @@ impl Compiler {
     fn run(mut self, documents: &[Doc]) -> Result<RuleSet, Vec<RuleError>> {
         self.once(documents, "limits", |file| file.limits.is_some());
         self.once(documents, "defaults", |file| file.defaults.is_some());
+        self.once(documents, "detect", |file| file.detect.is_some());
         self.once(documents, "catalog", |file| file.catalog.is_some());
         for document in documents {
             self.classes(document);
@@ -150,12 +154,28 @@ impl Compiler {
             let path = [Step::Key("defaults"), Step::Key("approval")];
             self.set.defaults = self.approval(document, &path, &defaults.approval);
         }
+        if let Some(detect) = &document.content.detect {
+            self.detect(document, detect);
+        }
         if let Some(catalog) = &document.content.catalog {
             if let Err((table, cause)) = catalog.to_catalog() {
                 let path = [Step::Key("catalog"), Step::Key("tables"), Step::Key(&table)];
                 self.faults.push(document.fault(&path, cause, None));
             }
             self.set.catalog = Some(catalog.clone());
+        }
+    }
+
+    fn detect(&mut self, document: &Doc, raw: &DetectRaw) {
+        self.set.detect = raw.find;
+        for (index, path) in raw.except.iter().enumerate() {
+            match column_path(path) {
+                Ok(pattern) => self.set.detect_except.push(pattern),
+                Err((_, cause, fix)) => {
+                    let path = [Step::Key("detect"), Step::Key("except"), Step::Item(index)];
+                    self.faults.push(document.fault(&path, cause, Some(fix)));
+                }
+            }
         }
     }
 
@@ -293,16 +313,21 @@ fn is_name(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn column_pattern(raw: &ColumnRaw) -> Result<ColumnPattern, (&'static str, String, &'static str)> {
+/// The key at fault, the cause, the fix.
+type BadPattern = (&'static str, String, &'static str);
+
+fn column_path(path: &str) -> Result<PathPattern, BadPattern> {
+    let pattern = PathPattern::new(path);
+    let fix = "write database.schema.table.column, with `*` for any, such as `*.public.*.email` or `**.email`";
+    match pattern.has_gap() || (pattern.part_count() != 4 && !pattern.is_open()) {
+        true => Err(("match", format!("`{path}` does not have four parts"), fix)),
+        false => Ok(pattern),
+    }
+}
+
+fn column_pattern(raw: &ColumnRaw) -> Result<ColumnPattern, BadPattern> {
     match (&raw.path, &raw.name) {
-        (Some(path), None) => {
-            let pattern = PathPattern::new(path);
-            let fix = "write database.schema.table.column, with `*` for any, such as `*.public.*.email` or `**.email`";
-            match pattern.has_gap() || (pattern.part_count() != 4 && !pattern.is_open()) {
-                true => Err(("match", format!("`{path}` does not have four parts"), fix)),
-                false => Ok(ColumnPattern::Path(pattern)),
-            }
-        }
+        (Some(path), None) => column_path(path).map(ColumnPattern::Path),
         (None, Some(name)) => {
             let built = regex::RegexBuilder::new(name).size_limit(REGEX_BYTES_MAX).build();
             let say = |error: regex::Error| {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::policy::action::Action;
 use crate::policy::class::{MaskSpec, ProbeSpec};
+use crate::policy::detector::DetectRaw;
 use crate::policy::rules::mask::MaskRaw;
 use crate::policy::ruling::Effect;
 use crate::policy::span::Span;
@@ -31,6 +32,9 @@ pub struct RulesFile {
     /// Which columns carry which class.
     #[serde(default)]
     pub columns: Vec<ColumnRaw>,
+    /// What to look for in values of columns without class. Default `off`. In one file only.
+    #[serde(default)]
+    pub detect: Option<DetectRaw>,
     /// The rules.
     #[serde(default)]
     pub rules: Vec<RuleRaw>,
