@@ -26,6 +26,7 @@ use crate::identity::store::{AgentStore, KeyName, KeyStore};
 use crate::masking::plan::Keys;
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
+use crate::session::login::mysql::MysqlEstablished;
 use crate::session::postgres::Session;
 use crate::session::services::Services;
 use crate::session::shared::{AgentDirectory, RefusalSink, Shared};
@@ -87,6 +88,14 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let postgres = TcpListener::bind(config.postgres.listen)
         .await
         .with_context(|| format!("cannot listen for PostgreSQL clients on {}", config.postgres.listen))?;
+    let mysql = match &config.mysql {
+        None => None,
+        Some(mysql) => Some(
+            TcpListener::bind(mysql.listen)
+                .await
+                .with_context(|| format!("cannot listen for MySQL clients on {}", mysql.listen))?,
+        ),
+    };
     let api_listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("cannot listen for the API on {}", config.api.listen))?;
@@ -105,7 +114,10 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     tracing::info!(postgres = %config.postgres.listen, api = %config.api.listen, "holdpoint serves");
     let services = running.services.clone();
     let on_established = move |established: Established| serve_one(services.clone(), established);
-    crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established).await;
+    let postgres =
+        crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
+    let mysql = serve_mysql(mysql, &running);
+    tokio::join!(postgres, mysql);
     // Sessions are over: nothing new can be asked. The API goes last, so that people see how it ended.
     ended.cancel();
     let _api_ended = api.await;
@@ -114,6 +126,23 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     running.services.audit.close().await;
     tracing::info!("holdpoint stopped");
     Ok(())
+}
+
+/// Serves MySQL clients, if anybody is to, until the process drains.
+async fn serve_mysql(listener: Option<TcpListener>, running: &Running) {
+    let Some(listener) = listener else { return };
+    tracing::info!(mysql = ?listener.local_addr().ok(), "holdpoint serves MySQL clients");
+    let services = running.services.clone();
+    let on_established = move |established: MysqlEstablished| serve_one_mysql(services.clone(), established);
+    crate::session::accept::run_mysql(listener, running.shared.clone(), running.draining.clone(), on_established).await;
+}
+
+async fn serve_one_mysql(_services: Arc<Services>, mut established: MysqlEstablished) {
+    use tokio::io::AsyncWriteExt as _;
+    let mut out = bytes::BytesMut::new();
+    let error = crate::mysql::refusal::OwnError::general("MySQL statements are not served yet");
+    error.put(&mut out, &mut crate::mysql::frame::Sequence(1));
+    let _told = established.client.write_all(&out).await;
 }
 
 async fn serve_one(services: Arc<Services>, established: Established) {

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod cancel;
+mod core;
 pub mod judge;
 pub mod keeper;
 pub mod login;

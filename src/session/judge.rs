@@ -90,11 +90,11 @@ impl Judgement {
     }
 
     /// Counts one statement: labels have few values, never text or ids.
-    pub fn count(&self, verdict: &'static str) {
+    pub fn count(&self, protocol: &'static str, verdict: &'static str) {
         let counters = self.counters.get_or_init(|| {
             let verb = crate::policy::rules::file::verb_name(self.statement.footprint.verb);
             let mut counters = vec![
-                metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict),
+                metrics::counter!(meters::STATEMENTS, "protocol" => protocol, "kind" => verb, "verdict" => verdict),
             ];
             for hit in &self.ruling.hits {
                 let mode = if hit.enforced { "enforce" } else { "report" };

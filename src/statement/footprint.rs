@@ -292,6 +292,15 @@ pub enum SessionEffect {
         /// Name as stored.
         name: Option<Arc<str>>,
     },
+    /// Keeps a value in a user variable (`@v := e`, `SELECT … INTO @v`, `SET @v = e`), and with it what it comes from.
+    SetsVariable {
+        /// Name, in lower case.
+        name: Arc<str>,
+        /// Where the value comes from.
+        sources: Vec<Source>,
+        /// Something flowed in that could not be followed.
+        unknown: bool,
+    },
 }
 
 /// Transaction statements.

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::catalog::Catalog;
 use crate::catalog::load::{self, Answers};
+use crate::config::Protocol;
 use crate::pg::{compose, diagnostics, frame};
 use crate::session::shared::Database;
 use crate::session::stream::UpstreamStream;
@@ -26,6 +27,9 @@ pub async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
 }
 
 async fn collect(database: &Arc<Database>) -> Result<Catalog, String> {
+    if database.upstream.protocol != Protocol::Postgres {
+        return Err("its protocol has no catalog reader".to_owned());
+    }
     let connected = upstream::connect(database, &[], "holdpoint catalog").await.map_err(|error| error.to_string())?;
     let mut stream = connected.stream;
     let mut buffer = connected.leftovers;

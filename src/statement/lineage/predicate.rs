@@ -38,7 +38,7 @@ impl Analyser<'_> {
     }
 
     fn is_equality(&self, operator: &Operator) -> bool {
-        &*operator.name == "="
+        (&*operator.name == "=" || self.dialect.compares_nulls(&operator.name))
             && operator.schema.as_ref().is_none_or(|schema| &**schema == "pg_catalog")
             && operator.left.is_some()
             && !self.catalog.has_user_operator("=")
@@ -63,8 +63,11 @@ impl Analyser<'_> {
         let (Some(left), Some(right)) = (&operator.left, &operator.right) else { return };
         let left = self.value(left, env, position);
         let right = self.value(right, env, position);
-        found.extend(equalities(&left, &right));
-        let look_up = (left.is_plain() && right.fixed) || (right.is_plain() && left.fixed);
+        let equates = self.dialect.equates(&left, &right);
+        if equates && !self.dialect.compares_nulls(&operator.name) {
+            found.extend(equalities(&left, &right));
+        }
+        let look_up = equates && ((left.is_plain() && right.fixed) || (right.is_plain() && left.fixed));
         let position = if look_up { Position::Equality } else { position };
         self.shape(&left, position);
         self.shape(&right, position);
@@ -78,7 +81,7 @@ impl Analyser<'_> {
         }
         for member in list {
             let member = self.value(member, env, position);
-            fixed &= member.fixed;
+            fixed &= member.fixed && self.dialect.equates(&value, &member);
             self.shape(&member, position);
         }
         let look_up = value.is_plain() && fixed;

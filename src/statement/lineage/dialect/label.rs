@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::statement::tree::{Body, Expr, Name, Query, SubqueryKind};
 
 /// The name; `None` when only the star of a subquery could tell.
-pub fn label(expr: &Expr) -> Option<Name> {
+pub(super) fn label(expr: &Expr) -> Option<Name> {
     strong(expr).map(|(name, _)| name)
 }
 

@@ -2,19 +2,18 @@
 
 use crate::gate::approval::{Claims, Request, Requester, ShownStatement, Target};
 use crate::policy::judge::words;
+use crate::session::core::hold::Held;
+use crate::session::core::{Core, Parameter};
 use crate::session::judge::{Judged, Judgement};
-use crate::session::postgres::Session;
-use crate::session::postgres::hold::Held;
-use crate::session::postgres::statements::Parameter;
 use crate::statement::fingerprint::withhold_literals;
 
 /// Parameters shown at most, and characters of each.
 const PARAMETERS_MAX: usize = 50;
 const PARAMETER_CHARS: usize = 200;
 
-impl Session {
+impl Core {
     /// What the requester says of itself about this text: session settings first, then a trailing sqlcommenter block.
-    pub(super) fn claims(&self, judged: &Judged) -> Claims {
+    pub fn claims(&self, judged: &Judged) -> Claims {
         let mut claims = self.said.claims.clone();
         let (_, pairs) = crate::statement::comment::split_sqlcommenter(&judged.text);
         for (name, value) in pairs {
@@ -33,8 +32,8 @@ impl Session {
         claims
     }
 
-    /// The request for holding this.
-    pub(super) fn request(&self, held: &Held<'_>) -> Request {
+    /// The request for holding this; `inside` an open transaction or not.
+    pub fn request(&self, held: &Held<'_>, inside: bool) -> Request {
         let judged = held.judged;
         let mut digest = self.digest(judged, held.parameters);
         if let Some(rows) = held.rows_so_far {
@@ -57,7 +56,7 @@ impl Session {
                 claims: self.claims(judged),
             },
             target: Target {
-                protocol: "postgres".to_owned(),
+                protocol: self.protocol.to_owned(),
                 database: self.database.clone(),
                 role: if self.reading.scope.role.is_empty() {
                     self.role.clone()
@@ -70,7 +69,7 @@ impl Session {
             rules_version: judged.world.rules.version().to_owned(),
             classes,
             masked_columns: masked_columns(judged),
-            in_transaction: self.status == b'T' || self.extended.executed,
+            in_transaction: inside,
             rows_so_far: held.rows_so_far,
             stages: held.policy.stages.clone(),
             reason_required: held.policy.reason_required,
@@ -126,7 +125,7 @@ fn masked_columns(judged: &Judged) -> Vec<String> {
 }
 
 /// A claimed value as it is kept: one line, bounded; empty is none.
-pub(super) fn claimed(value: &str) -> Option<String> {
+pub(in crate::session) fn claimed(value: &str) -> Option<String> {
     const CHARS_MAX: usize = 500;
     let kept: String = value.chars().filter(|c| !c.is_control()).take(CHARS_MAX).collect();
     (!kept.is_empty()).then_some(kept)

@@ -1,0 +1,3 @@
+//! MySQL's and MariaDB's text -> tree.
+
+pub mod lower;
