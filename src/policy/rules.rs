@@ -1,5 +1,6 @@
 //! `rules/*.yaml`, compiled: classes, columns, rules, limits. Immutable, versioned by content.
 
+pub mod approval;
 pub mod cases;
 pub mod classify;
 pub mod compile;
@@ -8,6 +9,7 @@ pub mod glob;
 pub mod lint;
 pub mod mask;
 pub mod shape;
+pub mod vouch;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ use crate::policy::class::Class;
 use crate::policy::detector::DetectorSet;
 use crate::policy::rules::file::{CatalogRaw, Mode, Severity, TestRaw};
 use crate::policy::rules::glob::PathPattern;
+use crate::policy::rules::vouch::Vouch;
 use crate::policy::ruling::{Effect, Stage};
 use crate::policy::yaml::tree::Place;
 use crate::statement::footprint::Verb;
@@ -45,6 +48,7 @@ pub struct RuleSet {
     pub(crate) columns: Vec<ColumnRule>,
     pub(crate) detect: DetectorSet,
     pub(crate) detect_except: Vec<PathPattern>,
+    pub(crate) vouches: Vec<Vouch>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) bulk_rows: u64,
     pub(crate) agent_limits: Vec<(Vec<String>, u64)>,

@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 use crate::identity::ids::RuleId;
 use crate::policy::class::Class;
 use crate::policy::detector::{DetectRaw, DetectorSet};
-use crate::policy::rules::file::{AggregatesRaw, ApprovalRaw, ColumnRaw, ReasonRaw, RuleRaw, RulesFile, WhenRaw};
+use crate::policy::rules::approval::{ApprovalRaw, ReasonRaw, StageRaw};
+use crate::policy::rules::file::{AggregatesRaw, ColumnRaw, RuleRaw, RulesFile, WhenRaw};
 use crate::policy::rules::glob::PathPattern;
+use crate::policy::rules::vouch::Vouch;
 use crate::policy::rules::{
     Approval, BULK_ROWS, Case, ColumnPattern, ColumnRule, Origin, Rule, RuleError, RuleSet, Times, When,
 };
@@ -83,6 +85,7 @@ impl Compiler {
             columns: Vec::new(),
             detect: DetectorSet::default(),
             detect_except: Vec::new(),
+            vouches: Vec::new(),
             rules: Vec::new(),
             bulk_rows: BULK_ROWS,
             agent_limits: Vec::new(),
@@ -105,6 +108,7 @@ impl Compiler {
         }
         for document in documents {
             self.columns(document);
+            self.functions(document);
             self.rules(document);
             self.tests(document);
         }
@@ -187,8 +191,7 @@ impl Compiler {
                 self.faults.push(document.fault(&path, "a stage without groups can never be filled", None));
             }
         }
-        let stage =
-            |stage: &crate::policy::rules::file::StageRaw| Stage { groups: stage.groups.clone(), needed: stage.needed };
+        let stage = |stage: &StageRaw| Stage { groups: stage.groups.clone(), needed: stage.needed };
         Approval {
             stages: raw.stages.iter().map(stage).collect(),
             expires: raw.expires.map(|span| span.0),
@@ -217,6 +220,19 @@ impl Compiler {
                     self.set.columns.push(ColumnRule { by, class, origin });
                 }
                 Err((key, cause, fix)) => self.faults.push(document.fault(&here(key), cause, Some(fix))),
+            }
+        }
+    }
+
+    fn functions(&mut self, document: &Doc) {
+        for (index, raw) in document.content.functions.iter().enumerate() {
+            let here = [Step::Key("functions"), Step::Item(index)];
+            match Vouch::new(raw, origin(document, &here)) {
+                Ok(vouch) => self.set.vouches.push(vouch),
+                Err((key, cause, fix)) => {
+                    let [list, item] = here;
+                    self.faults.push(document.fault(&[list, item, Step::Key(key)], cause, Some(fix)));
+                }
             }
         }
     }

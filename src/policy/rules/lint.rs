@@ -57,6 +57,7 @@ impl RuleSet {
         findings.extend(self.lint_classes());
         findings.extend(self.lint_coverage());
         findings.extend(self.lint_cases());
+        findings.extend(self.lint_vouches(catalog));
         findings.extend(catalog.map(|catalog| self.lint_columns(catalog)).unwrap_or_default());
         findings.sort_by(|left, right| (&left.file, left.line, left.code).cmp(&(&right.file, right.line, right.code)));
         findings
@@ -154,7 +155,7 @@ impl RuleSet {
     }
 }
 
-fn finding(code: &'static str, level: Level, message: String, origin: &Origin) -> Finding {
+pub(in crate::policy::rules) fn finding(code: &'static str, level: Level, message: String, origin: &Origin) -> Finding {
     let place = origin.place;
     Finding { code, level, message, file: origin.file.clone(), line: place.line, column: place.column }
 }
