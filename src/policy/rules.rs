@@ -21,6 +21,7 @@ use regex::Regex;
 
 use crate::identity::ids::RuleId;
 use crate::policy::action::Action;
+use crate::policy::budget::Budget;
 use crate::policy::class::Class;
 use crate::policy::detector::DetectorSet;
 use crate::policy::rules::file::{CatalogRaw, Mode, Severity, TestRaw};
@@ -49,6 +50,7 @@ pub struct RuleSet {
     pub(crate) detect: DetectorSet,
     pub(crate) detect_except: Vec<PathPattern>,
     pub(crate) vouches: Vec<Vouch>,
+    pub(crate) budgets: Vec<Budget>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) bulk_rows: u64,
     pub(crate) agent_limits: Vec<(Vec<String>, u64)>,

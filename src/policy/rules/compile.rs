@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::identity::ids::RuleId;
+use crate::policy::budget::Budget;
 use crate::policy::class::Class;
 use crate::policy::detector::{DetectRaw, DetectorSet};
 use crate::policy::rules::approval::{ApprovalRaw, ReasonRaw, StageRaw};
@@ -86,6 +87,7 @@ impl Compiler {
             detect: DetectorSet::default(),
             detect_except: Vec::new(),
             vouches: Vec::new(),
+            budgets: Vec::new(),
             rules: Vec::new(),
             bulk_rows: BULK_ROWS,
             agent_limits: Vec::new(),
@@ -109,6 +111,7 @@ impl Compiler {
         for document in documents {
             self.columns(document);
             self.functions(document);
+            self.budgets(document);
             self.rules(document);
             self.tests(document);
         }
@@ -273,6 +276,31 @@ impl Compiler {
         }
     }
 
+    fn budgets(&mut self, document: &Doc) {
+        for (index, raw) in document.content.budgets.iter().enumerate() {
+            let at = |key: &'static str| [Step::Key("budgets"), Step::Item(index), Step::Key(key)];
+            match Budget::new(raw) {
+                Ok(budget) => {
+                    self.patterns_fit(document, budget.classes(), &at("classes"));
+                    self.set.budgets.push(budget);
+                }
+                Err((key, cause, fix)) => self.faults.push(document.fault(&at(key), cause, Some(fix))),
+            }
+        }
+    }
+
+    /// Every pattern fits some class.
+    fn patterns_fit(&mut self, document: &Doc, patterns: &[String], path: &[Step<'_>]) {
+        for (position, pattern) in patterns.iter().enumerate() {
+            if self.class_index.keys().any(|class| crate::policy::rules::glob::fits(pattern, class)) {
+                continue;
+            }
+            let hint = self.class_hint(pattern);
+            let path: Vec<Step<'_>> = path.iter().copied().chain([Step::Item(position)]).collect();
+            self.faults.push(document.fault(&path, format!("no class fits `{pattern}`"), Some(&hint)));
+        }
+    }
+
     fn rule_sense(&mut self, document: &Doc, index: usize, raw: &RuleRaw) {
         let at = |key: &'static str| [Step::Key("rules"), Step::Item(index), Step::Key(key)];
         if raw.approval.is_some() && raw.then != Effect::Hold {
@@ -298,15 +326,8 @@ impl Compiler {
             let fix = Some("leave the key out to match everything");
             self.faults.push(document.fault(&path, "an empty list matches nothing", fix));
         }
-        for (position, pattern) in raw.when.classes.iter().flatten().enumerate() {
-            if self.class_index.keys().any(|class| crate::policy::rules::glob::fits(pattern, class)) {
-                continue;
-            }
-            let hint = self.class_hint(pattern);
-            let path =
-                [Step::Key("rules"), Step::Item(index), Step::Key("when"), Step::Key("classes"), Step::Item(position)];
-            self.faults.push(document.fault(&path, format!("no class fits `{pattern}`"), Some(&hint)));
-        }
+        let path = [Step::Key("rules"), Step::Item(index), Step::Key("when"), Step::Key("classes")];
+        self.patterns_fit(document, raw.when.classes.as_deref().unwrap_or_default(), &path);
     }
 
     fn tests(&mut self, document: &Doc) {

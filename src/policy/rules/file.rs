@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::policy::action::Action;
+use crate::policy::budget::BudgetRaw;
 use crate::policy::class::{MaskSpec, ProbeSpec};
 use crate::policy::detector::DetectRaw;
 use crate::policy::rules::approval::ApprovalRaw;
@@ -39,6 +40,9 @@ pub struct RulesFile {
     /// Functions that somebody vouches for.
     #[serde(default)]
     pub functions: Vec<VouchRaw>,
+    /// How much of a class an agent may have over time.
+    #[serde(default)]
+    pub budgets: Vec<BudgetRaw>,
     /// The rules.
     #[serde(default)]
     pub rules: Vec<RuleRaw>,

@@ -123,7 +123,8 @@ impl RuleSet {
         let mut findings = Vec::new();
         for case in &self.tests {
             let Some(wanted) = &case.raw.rule else { continue };
-            let builtin = wanted.starts_with("class:") || wanted == "default:opaque";
+            let builtin =
+                wanted.starts_with("class:") || ["default:opaque", "budget:probes"].contains(&wanted.as_str());
             if !builtin && !self.rules.iter().any(|rule| rule.id.0 == *wanted) {
                 let near = crate::policy::yaml::nearest(wanted, self.rules.iter().map(|rule| rule.id.0.as_str()));
                 let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();

@@ -44,7 +44,7 @@ fn arguments_shape_rows_unless_nothing_is_revealed() {
     let told = postgres(sql, Some(Reveals::Arguments));
     assert_eq!(flows(&told), [Flow::Derived]);
     assert!(told.probes.iter().any(|probe| probe.position == Position::Fallible));
-    let silent = postgres("SELECT f_definer(length(ssn)) FROM customers WHERE id = 1", Some(Reveals::Nothing));
+    let silent = postgres("SELECT public.f_definer(length(ssn)) FROM customers WHERE id = 1", Some(Reveals::Nothing));
     assert_eq!((flows(&silent).len(), silent.opaque.len()), (0, 0));
     assert!(!silent.probes.iter().any(|probe| probe.position == Position::Fallible), "{:?}", silent.probes);
 }

@@ -20,11 +20,15 @@ pub(super) const AGENTS: Column = Column { name: "agents" };
 pub(super) const TOKENS: Column = Column { name: "tokens" };
 /// Key name -> 32 secret bytes.
 pub(super) const KEYS: Column = Column { name: "keys" };
+/// Database, relation, column number and class -> inherited class.
+pub(super) const INHERITED: Column = Column { name: "inherited" };
+/// Agent and class -> what of the budget was used when.
+pub(super) const BUDGETS: Column = Column { name: "budgets" };
 /// Position (8 bytes, big-endian) -> audit record in canonical JSON.
 pub(super) const AUDIT: Column = Column { name: "audit" };
 /// Records covered (8 bytes, big-endian) -> checkpoint.
 pub(super) const CHECKPOINTS: Column = Column { name: "checkpoints" };
 
 /// All of them.
-pub(super) const ALL: [Column; 9] =
-    [META, APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, AGENTS, TOKENS, KEYS, AUDIT, CHECKPOINTS];
+pub(super) const ALL: [Column; 11] =
+    [META, APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, AGENTS, TOKENS, KEYS, INHERITED, BUDGETS, AUDIT, CHECKPOINTS];
