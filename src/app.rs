@@ -27,9 +27,9 @@ use crate::masking::plan::Keys;
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
 use crate::session::login::mysql::MysqlEstablished;
-use crate::session::postgres::Session;
 use crate::session::services::Services;
 use crate::session::shared::{AgentDirectory, RefusalSink, Shared};
+use crate::session::{mysql, postgres};
 use crate::store::rocks::RocksStore;
 
 /// The system's clock.
@@ -132,17 +132,26 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
 async fn serve_mysql(listener: Option<TcpListener>, running: &Running) {
     let Some(listener) = listener else { return };
     tracing::info!(mysql = ?listener.local_addr().ok(), "holdpoint serves MySQL clients");
-    let services = running.services.clone();
-    let on_established = move |established: MysqlEstablished| serve_one_mysql(services.clone(), established);
+    let (services, shared) = (running.services.clone(), running.shared.clone());
+    let on_established =
+        move |established: MysqlEstablished| serve_one_mysql(services.clone(), shared.clone(), established);
     crate::session::accept::run_mysql(listener, running.shared.clone(), running.draining.clone(), on_established).await;
 }
 
-async fn serve_one_mysql(_services: Arc<Services>, mut established: MysqlEstablished) {
-    use tokio::io::AsyncWriteExt as _;
-    let mut out = bytes::BytesMut::new();
-    let error = crate::mysql::refusal::OwnError::general("MySQL statements are not served yet");
-    error.put(&mut out, &mut crate::mysql::frame::Sequence(1));
-    let _told = established.client.write_all(&out).await;
+async fn serve_one_mysql(services: Arc<Services>, shared: Arc<Shared>, established: MysqlEstablished) {
+    let Some(keeper) = services.keepers.get(&established.database).cloned() else { return };
+    let opened = Event::SessionOpened {
+        session: established.session,
+        agent: established.agent.name.clone(),
+        client_addr: established.peer.to_string(),
+        database: established.database.clone(),
+        tls: established.tls.clone(),
+        application_name: established.application_name.clone(),
+    };
+    let _counted = services.audit.record(opened);
+    let _connected = Connected::new("mysql");
+    let session = mysql::Session::new(established, services, keeper, shared);
+    let _end = session.run().await;
 }
 
 async fn serve_one(services: Arc<Services>, established: Established) {
@@ -156,10 +165,26 @@ async fn serve_one(services: Arc<Services>, established: Established) {
         application_name: established.application_name.clone(),
     };
     let _counted = services.audit.record(opened);
-    metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").increment(1.0);
-    let session = Session::new(established, services, keeper);
+    let _connected = Connected::new("postgres");
+    let session = postgres::Session::new(established, services, keeper);
     let _end = session.run().await;
-    metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").decrement(1.0);
+}
+
+/// Counts one client connection as long as it lives.
+struct Connected(metrics::Gauge);
+
+impl Connected {
+    fn new(protocol: &'static str) -> Self {
+        let gauge = metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => protocol);
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::PrometheusHandle) -> anyhow::Result<Running> {

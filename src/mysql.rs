@@ -10,3 +10,4 @@ pub mod packets;
 pub mod planner;
 pub mod reader;
 pub mod refusal;
+pub mod results;

@@ -6,6 +6,7 @@ mod core;
 pub mod judge;
 pub mod keeper;
 pub mod login;
+pub mod mysql;
 pub mod postgres;
 pub mod services;
 pub mod shared;

@@ -161,6 +161,18 @@ impl MySqlType {
         }
     }
 
+    /// Bytes of a value in a binary row; `None` where values begin with their length.
+    pub fn binary_size(self) -> Option<u8> {
+        match self {
+            Self::Null => Some(0),
+            Self::Tiny => Some(1),
+            Self::Short | Self::Year => Some(2),
+            Self::Medium | Self::Long | Self::Float => Some(4),
+            Self::LongLong | Self::Double => Some(8),
+            _ => None,
+        }
+    }
+
     /// The type of this number; `None` for a PostgreSQL OID.
     pub fn of(oid: u32) -> Option<Self> {
         let index = usize::try_from(oid.checked_sub(BASE + 1)?).ok()?;

@@ -17,7 +17,7 @@ use crate::mysql::packets::ok::Status;
 use crate::mysql::reader::{Reader, put_bytes, put_cstr, put_lenenc};
 
 /// Largest response that a client may send, in bytes; attributes are at most 64 KiB with any server.
-pub const RESPONSE_BYTES_MAX: usize = 128 * 1024;
+pub const RESPONSE_BYTES_MAX: usize = 72 * 1024;
 
 /// Bytes of a challenge.
 pub const NONCE_BYTES: usize = 20;

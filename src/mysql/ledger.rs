@@ -18,7 +18,7 @@ use crate::mysql::reader::{NULL, Reader};
 pub const COLUMNS_MAX: usize = 4096;
 
 /// Longest EOF packet; a row that begins like one is longer.
-const EOF_BYTES_MAX: usize = 5;
+pub const EOF_BYTES_MAX: usize = 5;
 
 /// The kind of answer that a command has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

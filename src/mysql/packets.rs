@@ -6,6 +6,7 @@ pub mod error;
 pub mod execute;
 pub mod ok;
 pub mod prepare;
+pub mod progress;
 pub mod query;
 pub mod requests;
 pub mod text_row;

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use crate::gate::refusal::{Refusal, RefusalKind};
 use crate::mysql::command::Unserved;
 use crate::mysql::compose;
-use crate::mysql::frame::Sequence;
+use crate::mysql::frame::{Sequence, packet};
 use crate::mysql::packets::error::ErrPacket;
 
 /// Longest message, in bytes: libmariadb keeps 512 with the closing zero byte.
@@ -55,12 +55,20 @@ impl OwnError {
 
     /// Writes it as one packet, its text cut to [`MESSAGE_BYTES_MAX`] bytes at a character's border.
     pub fn put(&self, out: &mut BytesMut, sequence: &mut Sequence) {
+        compose::error(out, sequence, &self.packet());
+    }
+
+    /// Writes it in place of a greeting, where errors have no SQLSTATE yet.
+    pub fn put_early(&self, out: &mut BytesMut) {
+        packet(out, &mut Sequence::default(), |out| self.packet().encode_early(out));
+    }
+
+    fn packet(&self) -> ErrPacket<'_> {
         let mut sqlstate = *b"HY000";
         for (place, byte) in sqlstate.iter_mut().zip(self.sqlstate.bytes()) {
             *place = byte;
         }
-        let error = ErrPacket { code: self.code, sqlstate, message: clipped(&self.message).as_bytes() };
-        compose::error(out, sequence, &error);
+        ErrPacket { code: self.code, sqlstate, message: clipped(&self.message).as_bytes() }
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::event::Event;
-use crate::mysql::frame::Sequence;
 use crate::mysql::refusal::OwnError;
 use crate::pg::messages::report::{Report, Severity};
 use crate::session::login::mysql::{self, MysqlEstablished};
@@ -81,7 +80,7 @@ fn postgres_crowded() -> BytesMut {
 
 fn mysql_crowded() -> BytesMut {
     let mut out = BytesMut::new();
-    OwnError::new(1040, "08004", CROWDED).put(&mut out, &mut Sequence::default());
+    OwnError::new(1040, "08004", CROWDED).put_early(&mut out);
     out
 }
 

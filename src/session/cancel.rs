@@ -195,7 +195,11 @@ impl Registry {
     /// A MySQL client asks to kill by number. Sessions of other agents are not there for it.
     pub fn ask_by_id(&self, number: u32, agent: &AgentName, kill: Kill) -> Asked {
         let numbered = self.numbered.lock();
-        let Some(entry) = numbered.get(&number).filter(|entry| entry.agent == *agent) else {
+        // Clients know the number of their greeting, and by CONNECTION_ID() the server's own.
+        let upstream = |entry: &&Numbered| matches!(entry.handle.target.session, Behind::Mysql(own) if own == number);
+        let own = |entry: &&Numbered| entry.agent == *agent;
+        let found = numbered.get(&number).filter(own);
+        let Some(entry) = found.or_else(|| numbered.values().filter(own).find(upstream)) else {
             return Asked::NobodyThere;
         };
         match kill {

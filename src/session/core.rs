@@ -53,6 +53,27 @@ pub(super) enum Transaction {
     Failed,
 }
 
+/// Why a session ends that another one of its agent killed.
+pub(super) const KILLED: &str = "killed by its agent";
+
+/// What makes a session known to those who may cancel it.
+pub(super) enum Cancellable {
+    /// PostgreSQL: a key.
+    Key(cancel::Registration),
+    /// MySQL: a connection's number.
+    Number(cancel::NumberRegistration),
+}
+
+impl Cancellable {
+    /// The session's end.
+    pub fn handle(&self) -> &Arc<cancel::Handle> {
+        match self {
+            Self::Key(key) => key.handle(),
+            Self::Number(number) => number.handle(),
+        }
+    }
+}
+
 /// A bound parameter.
 pub(super) struct Parameter {
     /// The type as the protocol numbers it; 0 if nobody has said it yet.
@@ -76,7 +97,7 @@ pub(super) struct Core {
     /// The upstream role it logged in as.
     role: String,
     client_addr: String,
-    pub cancel: cancel::Registration,
+    pub cancel: Cancellable,
     _places: Places,
     pub reading: Reading,
     pub said: Said,
@@ -97,7 +118,7 @@ pub(super) struct Opened {
     pub protocol: &'static str,
     pub role: String,
     pub client_addr: String,
-    pub cancel: cancel::Registration,
+    pub cancel: Cancellable,
     pub places: Places,
     pub application_name: Option<String>,
     /// `holdpoint.*` settings of the login, without that prefix.

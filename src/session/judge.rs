@@ -71,7 +71,7 @@ struct KeptPlan {
 impl Judgement {
     /// Text without literals and its fingerprint, for the audit; made at the first use.
     pub fn normalised(&self) -> &Normalised {
-        self.normalised.get_or_init(|| normalise(&self.statement.text))
+        self.normalised.get_or_init(|| normalise(&self.statement.text, &self.statement.dialect))
     }
 
     /// The plan for a result header seen before, byte for byte.

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use crate::pg::ledger::Ledger;
 use crate::pg::{compose, frame};
 use crate::session::cancel;
-use crate::session::core::{Core, End, Opened};
+use crate::session::core::{Cancellable, Core, End, Opened};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
 use crate::session::postgres::statements::{Extended, Running};
@@ -67,7 +67,7 @@ impl Session {
             protocol: "postgres",
             role: established.database_settings.upstream.user.clone(),
             client_addr: established.peer.to_string(),
-            cancel: established.cancel,
+            cancel: Cancellable::Key(established.cancel),
             places: established.places,
             application_name: established.application_name,
             claims: established.claims,

@@ -65,6 +65,8 @@ pub struct Database {
     pub(crate) server_key: Option<String>,
     /// MySQL: what the server said of itself when it was last asked.
     pub(crate) profile: ArcSwapOption<Profile>,
+    /// MySQL: one session asks at a time.
+    pub(crate) asking: tokio::sync::Mutex<()>,
 }
 
 /// Keys, and what they were derived with.
@@ -208,6 +210,7 @@ fn settings(config: Arc<Config>, old: Option<&Settings>) -> Result<Settings, Sha
             keys: Mutex::new(None),
             server_key: upstream.mysql.public_key.as_deref().map(tls::rsa_key).transpose().map_err(failed)?,
             profile: ArcSwapOption::empty(),
+            asking: tokio::sync::Mutex::new(()),
         };
         databases.insert(name.clone(), Arc::new(database));
     }

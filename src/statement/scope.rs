@@ -1,6 +1,7 @@
 //! What, beside the text and the catalog, decides how a statement is read and where its names resolve.
 
 pub mod ask;
+pub mod ask_mysql;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod lowering;
+mod mysql;
 mod mysql_catalog;
 mod vouched;
 

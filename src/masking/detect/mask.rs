@@ -95,7 +95,7 @@ impl DetectMask {
                 _ => (value, Form::Closed),
             },
             (Kind::Json | Kind::Jsonb, _) => (value, Form::Json),
-            (Kind::Text | Kind::Xml, _) if is_json(value) => (value, Form::Json),
+            (Kind::Text | Kind::PaddedText | Kind::Xml, _) if is_json(value) => (value, Form::Json),
             (Kind::Text | Kind::PaddedText | Kind::Xml, _) => (value, Form::Text),
             _ => (value, Form::Closed),
         }
@@ -106,7 +106,7 @@ impl DetectMask {
 fn holds_text(target: Target) -> bool {
     match target.kind {
         Kind::Text | Kind::PaddedText | Kind::Name | Kind::Xml | Kind::Json | Kind::Jsonb => true,
-        Kind::TextArray { .. } | Kind::Other => true,
+        Kind::TextArray { .. } | Kind::Bytes | Kind::Other => true,
         Kind::Bytea => target.format == Format::Binary,
         _ => false,
     }

@@ -150,9 +150,11 @@ const SERVERS: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::MULTI_STATEMENTS)
     .with(Capabilities::MULTI_RESULTS)
     .with(Capabilities::PS_MULTI_RESULTS)
+    .with(Capabilities::PROGRESS)
     .with(Capabilities::SESSION_TRACK);
 
-/// What a client's choice decides about the upstream session, because it changes how the server behaves.
+/// What a client's choice decides about the upstream session, because it changes how the server behaves. Query attributes are
+/// not among them: they say why, and end at the proxy.
 const CLIENTS: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::LOCAL_FILES)
     .with(Capabilities::IGNORE_SPACE)
@@ -160,7 +162,7 @@ const CLIENTS: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::MULTI_STATEMENTS)
     .with(Capabilities::MULTI_RESULTS)
     .with(Capabilities::PS_MULTI_RESULTS)
-    .with(Capabilities::QUERY_ATTRIBUTES);
+    .with(Capabilities::PROGRESS);
 
 /// What is asked of every upstream that has it.
 const ALWAYS: Capabilities = NEEDED
@@ -204,7 +206,6 @@ mod tests {
             .with(Capabilities::OPTIONAL_METADATA)
             .with(Capabilities::CACHE_METADATA)
             .with(Capabilities::BULK)
-            .with(Capabilities::PROGRESS)
             .with(Capabilities::EXTENDED_TYPES)
             .with(Capabilities::MULTI_FACTOR)
             .with(Capabilities::NO_SCHEMA)

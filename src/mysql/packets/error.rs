@@ -55,6 +55,13 @@ impl<'a> ErrPacket<'a> {
         out.put_slice(self.message);
     }
 
+    /// Writes the payload without its SQLSTATE, as it is before the greeting: nobody has agreed to read one yet.
+    pub fn encode_early(&self, out: &mut BytesMut) {
+        out.put_u8(ERR);
+        out.put_u16_le(self.code);
+        out.put_slice(self.message);
+    }
+
     /// It is a progress report: the answer goes on.
     pub fn is_progress(&self) -> bool {
         self.code == PROGRESS
@@ -77,6 +84,13 @@ mod tests {
         let early = ErrPacket::decode(b"\xff\x10\x04Too many connections").unwrap();
         assert_eq!((early.code, early.sqlstate_text(), early.message), (1040, "HY000", &b"Too many connections"[..]));
         assert!(ErrPacket::decode(b"\xff\xff\xff\x01\x01\x02\0\0\0\x04copy").unwrap().is_progress());
+    }
+
+    #[test]
+    fn early_errors_have_no_state() {
+        let mut out = BytesMut::new();
+        ErrPacket { code: 1040, sqlstate: *b"08004", message: b"Too many connections" }.encode_early(&mut out);
+        assert_eq!(&out[..], b"\xff\x10\x04Too many connections");
     }
 
     #[test]

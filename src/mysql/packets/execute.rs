@@ -151,10 +151,11 @@ impl<'a> Execute<'a> {
         Ok(())
     }
 
-    /// Writes the payload for a server that knows no attributes: without them, everything else as it came.
-    pub fn encode_plain(&self, out: &mut BytesMut) {
+    /// Writes the payload for a server that was agreed to get no attributes and knows the statement by `statement`: without
+    /// attributes, everything else as it came.
+    pub fn encode_plain(&self, statement: u32, out: &mut BytesMut) {
         out.put_u8(command::STMT_EXECUTE);
-        out.put_u32_le(self.statement);
+        out.put_u32_le(statement);
         out.put_u8(if self.cursor { CURSOR_READ_ONLY } else { 0 });
         out.put_u32_le(1);
         let count = self.parameters.len();
@@ -163,7 +164,7 @@ impl<'a> Execute<'a> {
         }
         let mut nulls = self.nulls.get(..count.div_ceil(8)).unwrap_or_default().to_vec();
         // Bits of attributes that share the last byte.
-        if let Some(last) = nulls.last_mut().filter(|_| count % 8 != 0) {
+        if let Some(last) = nulls.last_mut().filter(|_| !count.is_multiple_of(8)) {
             *last &= (1_u8 << (count % 8)) - 1;
         }
         out.put_slice(&nulls);

@@ -14,7 +14,7 @@ use crate::gate::release::Release;
 use crate::identity::ids::ApprovalId;
 use crate::policy::ruling::ApprovalPolicy;
 use crate::session::core::wire::Wire;
-use crate::session::core::{Core, End, Parameter, Transaction};
+use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
 use crate::session::judge::{Judged, World};
 
 /// How a wait ended.
@@ -102,6 +102,7 @@ async fn wait<W: Wire>(wire: &mut W, ticket: &mut Ticket, limit: Duration) -> Re
                 let _decided = services.desk.cancel(ticket, "cancelled by the client").await;
                 return Ok(Some(Refusal::cancelled(&id)));
             }
+            () = cancel.killed() => return Err(End::Proxy(KILLED.to_owned())),
             () = services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
             () = tokio::time::sleep_until(deadline) => return Ok(Some(Refusal::pending(&ticket.approval(), url))),
             _ = beat.tick() => wire.beat(&id),

@@ -51,6 +51,11 @@ impl Default for Reading {
 }
 
 impl Reading {
+    /// Of a session that was reset: nothing of it is known any more, but that the catalog has to be read if it had to.
+    pub fn anew(&self) -> Self {
+        Self { catalog_stale: self.catalog_stale, ..Self::default() }
+    }
+
     /// The server's answer to what decides reading.
     pub fn learn(&mut self, scope: Scope) {
         if *self.scope != scope {
@@ -76,6 +81,10 @@ impl Reading {
                 self.known.cursors.remove(name);
             }
             SessionEffect::CloseCursor { name: None } => self.known.cursors.clear(),
+            SessionEffect::SetsVariable { name, sources, unknown } => {
+                // A statement that fails half-way, or finds no row, keeps what was there before.
+                self.known.set_variable(name, sources, *unknown);
+            }
             SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.touched => self.stale = true,
             SessionEffect::ChangesReading { setting } if &**setting == "discard" => {
                 self.known.prepared.clear();
@@ -171,7 +180,8 @@ impl Core {
     /// The digest that a release is bound to (DESIGN §2.2).
     pub fn digest(&self, judged: &Judged, parameters: &[Parameter]) -> String {
         let scope = &self.reading.scope;
-        let (statement, _comment) = crate::statement::comment::split_sqlcommenter(&judged.text);
+        let (statement, _comment) =
+            crate::statement::comment::split_sqlcommenter(&judged.text, &self.reading.scope.dialect);
         let parameters: Vec<_> = parameters.iter().map(|one| (one.oid, one.value.as_deref(), one.format)).collect();
         let reading = reading_words(&scope.dialect);
         digest(&DigestInput {

@@ -15,7 +15,7 @@ impl Core {
     /// What the requester says of itself about this text: session settings first, then a trailing sqlcommenter block.
     pub fn claims(&self, judged: &Judged) -> Claims {
         let mut claims = self.said.claims.clone();
-        let (_, pairs) = crate::statement::comment::split_sqlcommenter(&judged.text);
+        let (_, pairs) = crate::statement::comment::split_sqlcommenter(&judged.text, &self.reading.scope.dialect);
         for (name, value) in pairs {
             let place = match name.as_str() {
                 "reason" => &mut claims.reason,
@@ -82,7 +82,11 @@ fn shown(judged: &Judged, one: &Judgement, parameters: &[Parameter]) -> ShownSta
     let footprint = &one.statement.footprint;
     // What could not be followed may touch anything: its literals are withheld as well.
     let withhold = judged.tainted() || !footprint.opaque.is_empty();
-    let text = if withhold { withhold_literals(&one.statement.text) } else { one.statement.text.to_string() };
+    let text = if withhold {
+        withhold_literals(&one.statement.text, &one.statement.dialect)
+    } else {
+        one.statement.text.to_string()
+    };
     let rows = one.evidence.estimated_rows;
     ShownStatement {
         text,

@@ -85,10 +85,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Packets<S> {
         self.channel.send(&out).await
     }
 
-    /// Sends a last error and closes, within a second, whatever the peer does.
+    /// Sends a last error and closes, within a second, whatever the peer does. An error that is the first packet of all is in
+    /// the form that clients read before a greeting.
     pub async fn farewell(mut self, error: &OwnError) {
         let mut out = BytesMut::new();
-        error.put(&mut out, &mut self.sequence);
+        if self.sequence == Sequence::default() {
+            error.put_early(&mut out);
+        } else {
+            error.put(&mut out, &mut self.sequence);
+        }
         self.channel.last_words(&out).await;
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use crate::config::SslMode;
-use crate::mysql::handshake::auth::client::{Client as Proof, KeySource, Reply, Terms};
+use crate::mysql::handshake::auth::client::{Client as Proof, KeySource, Reply, Terms, Transport};
 use crate::mysql::handshake::capabilities::{Capabilities, towards};
 use crate::mysql::handshake::version::ServerVersion;
 use crate::mysql::handshake::{Greeting, Hello, Response};
@@ -84,7 +84,7 @@ struct Greeted {
     greeting: Greeting,
     version: ServerVersion,
     hello: Hello,
-    private: bool,
+    transport: Transport,
     address: Address,
 }
 
@@ -95,7 +95,7 @@ struct Greeted {
 /// Whatever goes wrong on the way; see [`UpstreamError`] for what a client may read of it.
 pub async fn connect(database: &Arc<Database>, wanted: Wanted<'_>) -> Result<MysqlSession, UpstreamError> {
     let mut greeted = greet(database, wanted).await?;
-    let mut proof = Proof::new(terms(database, greeted.private), greeted.greeting.nonce);
+    let mut proof = Proof::new(terms(database, greeted.transport), greeted.greeting.nonce);
     let (plugin, first) = proof.first(&greeted.greeting.plugin)?;
     let response = Response {
         hello: greeted.hello,
@@ -129,7 +129,7 @@ fn attributes(program: &str) -> Vec<(String, String)> {
     own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn terms(database: &Database, private: bool) -> Terms {
+fn terms(database: &Database, transport: Transport) -> Terms {
     let upstream = &database.upstream;
     let asks = upstream.ssl_mode == SslMode::Disable && upstream.mysql.public_key_retrieval;
     let key = match &database.server_key {
@@ -137,7 +137,7 @@ fn terms(database: &Database, private: bool) -> Terms {
         None if asks => KeySource::Ask,
         None => KeySource::Never,
     };
-    Terms { password: upstream.password.clone(), private, clear: upstream.mysql.cleartext_password, key }
+    Terms { password: upstream.password.clone(), transport, clear: upstream.mysql.cleartext_password, key }
 }
 
 async fn greet(database: &Arc<Database>, wanted: Wanted<'_>) -> Result<Greeted, UpstreamError> {
@@ -146,6 +146,7 @@ async fn greet(database: &Arc<Database>, wanted: Wanted<'_>) -> Result<Greeted, 
         Socket::Unix(stream) => UpstreamStream::Unix(stream),
         Socket::Tcp(stream) => UpstreamStream::Plain(stream),
     };
+    let transport = if matches!(address, Address::Unix(_)) { Transport::Socket } else { Transport::Open };
     let mut packets = Packets::new(plain);
     let first = packets.read(LOGIN_PACKET_MAX).await?;
     if first.first() == Some(&ERR) {
@@ -157,18 +158,15 @@ async fn greet(database: &Arc<Database>, wanted: Wanted<'_>) -> Result<Greeted, 
     let capabilities = towards(greeting.capabilities, wanted.client);
     let collation = collation(wanted.collation, &version);
     let hello = Hello { capabilities, packet_max: PACKET_MAX, collation };
-    secure(Greeted { packets, greeting, version, hello, private: false, address }, database).await
+    secure(Greeted { packets, greeting, version, hello, transport, address }, database).await
 }
 
 /// Asks for TLS as `sslmode` says.
 async fn secure(mut greeted: Greeted, database: &Arc<Database>) -> Result<Greeted, UpstreamError> {
-    let Some(tls) = &database.tls else {
-        greeted.private = matches!(greeted.address, Address::Unix(_));
+    // As with libpq, `sslmode` says nothing about Unix sockets: nobody can listen in between.
+    let Some(tls) = database.tls.as_ref().filter(|_| greeted.transport == Transport::Open) else {
         return Ok(greeted);
     };
-    if matches!(greeted.address, Address::Unix(_)) {
-        return Ok(Greeted { private: true, ..greeted });
-    }
     if !greeted.greeting.capabilities.has(Capabilities::SSL) {
         // `prefer` takes what it gets; everything above does not.
         return if database.upstream.ssl_mode == SslMode::Prefer { Ok(greeted) } else { Err(UpstreamError::NoTls) };
@@ -186,7 +184,7 @@ async fn secure(mut greeted: Greeted, database: &Arc<Database>) -> Result<Greete
         (_, early) => return Err(UpstreamError::EarlyBytes(early.len())),
     };
     let packets = exchange.map(|()| UpstreamStream::Tls(Box::new(stream)));
-    Ok(Greeted { packets, private: true, ..greeted })
+    Ok(Greeted { packets, transport: Transport::Tls, ..greeted })
 }
 
 /// The client's collation, if it is one of `utf8mb4` that this server knows by one byte; the text is always `utf8mb4`.
@@ -224,6 +222,11 @@ async fn authenticate(
 /// # Errors
 /// No session, or a server that calls itself something else once nobody can change its words any more.
 pub async fn profile(database: &Arc<Database>) -> Result<Arc<Profile>, UpstreamError> {
+    if let Some(known) = database.profile.load_full() {
+        return Ok(known);
+    }
+    // A crowd that comes at once asks once.
+    let _asking = database.asking.lock().await;
     if let Some(known) = database.profile.load_full() {
         return Ok(known);
     }

@@ -128,6 +128,9 @@ impl Analyser<'_> {
         env.rows.extend(conflict.proposed.iter().map(|alias| changed.proposed(alias)));
         for assignment in conflict.update.iter().flatten() {
             self.assign(changed, assignment, &env);
+            if let (true, Some(row)) = (self.dialect.assigns_in_order(), env.rows.first_mut()) {
+                *row = changed.with_written();
+            }
         }
         if let Some(filter) = &conflict.filter {
             self.condition(filter, &env, Position::Predicate, &mut Vec::new());

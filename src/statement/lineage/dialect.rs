@@ -180,6 +180,11 @@ impl Dialect {
         }
     }
 
+    /// A value assigned is what later assignments of the same list read.
+    pub(super) fn assigns_in_order(self) -> bool {
+        self.is_mysql()
+    }
+
     /// MySQL's equality that finds NULL, too.
     pub(super) fn compares_nulls(self, operator: &str) -> bool {
         self.is_mysql() && operator == "<=>"
@@ -201,14 +206,12 @@ impl Dialect {
         self.is_mysql() && !MySqlType::of(value.type_oid).is_some_and(counts_as_number)
     }
 
-    /// Does `left = right` hold for one value of each only? In MySQL a text equals every number it begins with, and text that
-    /// is no number equals zero. A parameter is taken for what its column is.
-    pub(super) fn equates(self, left: &Value, right: &Value) -> bool {
-        if !self.is_mysql() {
-            return true;
-        }
+    /// Is `left = right` the look-up of a value? In MySQL a text equals every number it begins with, and text that is no
+    /// number equals zero, so that text has to be compared with text. A parameter is taken for what its column is.
+    pub(super) fn looks_up(self, left: &Value, right: &Value) -> bool {
         let number = |value: &Value| MySqlType::of(value.type_oid).map(counts_as_number);
         match (number(left), number(right)) {
+            _ if !self.is_mysql() => true,
             (Some(left), Some(right)) if left == right => true,
             (Some(true), Some(false)) => right.fixed,
             (Some(false), Some(true)) => left.fixed,
@@ -217,6 +220,15 @@ impl Dialect {
             (None, Some(_)) => left.fixed,
             _ => false,
         }
+    }
+
+    /// Does `left = right` hold for one value of each at most? Where a number may be bound to a parameter that is compared
+    /// with text, it does not.
+    pub(super) fn fixes(self, left: &Value, right: &Value) -> bool {
+        let text = |value: &Value| MySqlType::of(value.type_oid).is_some_and(|kind| !counts_as_number(kind));
+        let untyped = |value: &Value| value.type_oid == 0;
+        let bound_to_text = text(left) && untyped(right) || text(right) && untyped(left);
+        self.looks_up(left, right) && !(self.is_mysql() && bound_to_text)
     }
 }
 

@@ -209,7 +209,7 @@ impl Analyser<'_> {
                 self.opaque("JOIN … USING", "a merged column is not known on both sides");
                 continue;
             };
-            if self.dialect.equates(&one, &other) {
+            if self.dialect.fixes(&one, &other) {
                 equalities.extend(bounds::equalities(&one, &other));
             }
             let mut value = Value::either(&one, &other);

@@ -15,7 +15,7 @@ use crate::statement::mysql::lower;
 use crate::statement::scope::{Dialect, Flavour, MySqlReading, Scope};
 use crate::statement::variable::{Variable, Variables};
 
-const READING: MySqlReading = MySqlReading {
+pub(super) const READING: MySqlReading = MySqlReading {
     flavour: Flavour::MySql,
     version: 80_403,
     ansi_quotes: false,
@@ -27,7 +27,7 @@ const READING: MySqlReading = MySqlReading {
     lower_case_table_names: 0,
 };
 
-fn scope(reading: MySqlReading) -> Scope {
+pub(super) fn scope(reading: MySqlReading) -> Scope {
     Scope {
         dialect: Dialect::MySql(reading),
         search_path: vec![Arc::from(mysql_catalog::DATABASE)],
@@ -59,7 +59,7 @@ pub(super) fn footprint_in(sql: &str, catalog: &Catalog) -> Footprint {
 }
 
 /// What a footprint says of variables, beside the facts that every dialect has.
-fn sets(catalog: &Catalog, footprint: &Footprint) -> Vec<String> {
+pub(super) fn sets(catalog: &Catalog, footprint: &Footprint) -> Vec<String> {
     let mut found = Vec::new();
     for effect in &footprint.session {
         let SessionEffect::SetsVariable { name, sources, unknown } = effect else { continue };

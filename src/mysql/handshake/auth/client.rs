@@ -58,14 +58,25 @@ pub enum KeySource {
     Pinned(String),
 }
 
+/// What a connection runs over, and so who can read along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Anybody in between.
+    Open,
+    /// Nobody: a Unix socket.
+    Socket,
+    /// Nobody.
+    Tls,
+}
+
 /// What the operator allows.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// The password, if there is one.
     pub password: Option<Secret>,
-    /// Nobody in between can read along: TLS, or a Unix socket.
-    pub private: bool,
-    /// The password may be sent in the clear, if private.
+    /// What the connection runs over.
+    pub transport: Transport,
+    /// The password may be sent in the clear, where nobody in between can read along.
     pub clear: bool,
     /// See [`KeySource`].
     pub key: KeySource,
@@ -184,7 +195,7 @@ impl Client {
                 let signed = ClientEd25519::default().run(Ed25519(password), challenge).map_err(|_| wrong())?;
                 Ok(signed.data().unwrap_or_default().to_vec())
             }
-            Plugin::Clear if self.terms.clear && self.terms.private => Ok(closed(password)),
+            Plugin::Clear if self.terms.clear && self.terms.transport != Transport::Open => Ok(closed(password)),
             Plugin::Clear => Err(AuthError::Clear),
             Plugin::Sha256 => self.full(SHA256_KEY_WANTED),
         }
@@ -193,13 +204,12 @@ impl Client {
     /// The password itself, as well protected as it can be.
     fn full(&mut self, key_wanted: u8) -> Result<Vec<u8>, AuthError> {
         let password = self.password()?.expose().as_bytes();
-        if self.terms.private {
-            return Ok(closed(password));
-        }
-        match &self.terms.key {
-            KeySource::Pinned(pem) => Ok(seal(password, &self.nonce, pem)?),
-            KeySource::Never => Err(AuthError::Unprotected),
-            KeySource::Ask => {
+        match (self.terms.transport, self.plugin, &self.terms.key) {
+            (Transport::Tls, ..) | (Transport::Socket, Plugin::CachingSha2, _) => Ok(closed(password)),
+            (_, _, KeySource::Pinned(pem)) => Ok(seal(password, &self.nonce, pem)?),
+            (Transport::Open, _, KeySource::Never) => Err(AuthError::Unprotected),
+            // `sha256_password` wants RSA over a Unix socket, too; there nobody else can answer.
+            _ => {
                 self.key_asked = true;
                 Ok(vec![key_wanted])
             }

@@ -1,16 +1,5 @@
-//! The server's side: does this client know the agent's secret?
-//!
-//! ```text
-//! response with mysql_native_password ---right--> Proved
-//!         |   wrong, or no verifier for it
-//!         v
-//! any other plugin ------> Switched --+
-//! caching_sha2_password --------------+--right--> Proved
-//!         | no verifier for it        `--wrong--> Wrong
-//!         v
-//!       Full --(TLS: secret)--> Check      --(asks for the key)--> Key --(secret under RSA)--> Check
-//! ```
-//! Names that do not exist go the same ways with verifiers that nothing fits.
+//! The server's side: does this client know the agent's secret? Names that do not exist go the same ways, with verifiers that
+//! nothing fits.
 
 use bytes::{BufMut, BytesMut};
 use sha2::{Digest as _, Sha256};
@@ -94,6 +83,17 @@ enum State {
 }
 
 /// One login, from the client's response on.
+///
+/// ```text
+/// response with mysql_native_password ---right--> Proved
+///         |   wrong, or no verifier for it
+///         v
+/// any other plugin ------> Switched --+
+/// caching_sha2_password --------------+--right--> Proved
+///         | no verifier for it        `--wrong--> Wrong
+///         v
+///       Full --(TLS: secret)--> Check      --(asks for the key)--> Key --(secret under RSA)--> Check
+/// ```
 #[derive(Debug)]
 pub struct Server {
     nonce: Nonce,

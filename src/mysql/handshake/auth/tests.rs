@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::client::{AuthError, Client, KeySource, Reply, Terms};
+use super::client::{AuthError, Client, KeySource, Reply, Terms, Transport};
 use super::rsa::ServerKey;
 use super::server::{Server, Step, Unfit, Verifiers};
 use super::*;
@@ -24,7 +24,8 @@ fn verifiers(with_sha256: bool, with_native: bool) -> Verifiers {
 }
 
 fn terms(password: &str, private: bool, key: KeySource) -> Terms {
-    Terms { password: Some(Secret::new(password)), private, clear: false, key }
+    let transport = if private { Transport::Tls } else { Transport::Open };
+    Terms { password: Some(Secret::new(password)), transport, clear: false, key }
 }
 
 /// How a login ended.
@@ -40,7 +41,7 @@ enum End {
 /// Lets a client of ours log in at a server of ours whose greeting names `plugin`.
 fn login(terms: Terms, plugin: &str, verifiers: Verifiers) -> End {
     let mut client = Client::new(terms.clone(), NONCE);
-    let mut server = Server::new(NONCE, terms.private, verifiers);
+    let mut server = Server::new(NONCE, terms.transport == Transport::Tls, verifiers);
     let (named, proof) = client.first(plugin).unwrap();
     let mut step = server.begin(Some(named), &proof, true);
     loop {
@@ -169,6 +170,18 @@ fn sha256_password_is_protected_alike() {
     assert_eq!(asking.answer(&asked(SHA256)), Ok(Reply::Send(vec![1])));
     let Ok(Reply::Send(sealed)) = asking.answer(&[&[MORE], KEY.pem().as_bytes()].concat()) else { panic!("no secret") };
     assert_eq!(KEY.open(&sealed, &NONCE).unwrap().as_slice(), b"app-secret\0");
+}
+
+#[test]
+fn sha256_password_wants_rsa_over_a_unix_socket_where_nobody_else_can_answer() {
+    let socket = Terms { transport: Transport::Socket, ..terms("app-secret", false, KeySource::Never) };
+    let mut client = Client::new(socket.clone(), NONCE);
+    assert_eq!(client.answer(&asked(SHA256)), Ok(Reply::Send(vec![1])));
+    let Ok(Reply::Send(sealed)) = client.answer(&[&[MORE], KEY.pem().as_bytes()].concat()) else { panic!("no secret") };
+    assert_eq!(KEY.open(&sealed, &NONCE).unwrap().as_slice(), b"app-secret\0");
+    let mut client = Client::new(socket, NONCE);
+    client.first(CACHING_SHA2).unwrap();
+    assert_eq!(client.answer(&[MORE, FULL]), Ok(Reply::Send(b"app-secret\0".to_vec())));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn values_and_nulls_read_by_their_types() {
     assert_eq!(execute.parameters, [bytes(b"ab"), Parameter::Value(Value::Null)]);
     assert_eq!(execute.kinds.iter().map(|kind| kind.kind).collect::<Vec<_>>(), [kinds::VAR_STRING, kinds::NULL]);
     let mut out = BytesMut::new();
-    execute.encode_plain(&mut out);
+    execute.encode_plain(execute.statement, &mut out);
     assert_eq!(&out[..], TWO);
 }
 
@@ -36,7 +36,7 @@ fn types_of_the_last_execution_count_if_none_are_sent() {
     assert!(execute.cursor);
     assert_eq!(execute.parameters, [bytes(b"cd"), Parameter::Value(Value::Null)]);
     let mut out = BytesMut::new();
-    execute.encode_plain(&mut out);
+    execute.encode_plain(execute.statement, &mut out);
     assert_eq!(&out[..], again);
     let none = Known { parameters: 2, kinds: &[], long: &[] };
     assert!(Execute::decode(again, Capabilities::NONE, none).is_err(), "types were never sent");
@@ -62,7 +62,7 @@ fn attributes_are_told_from_parameters_and_can_be_left_out() {
     assert_eq!(execute.parameters, [bytes(b"ab"), Parameter::Value(Value::Null)]);
     assert_eq!(execute.attributes, [Attribute { name: b"reason", value: Value::Bytes(b"refund") }]);
     let mut out = BytesMut::new();
-    execute.encode_plain(&mut out);
+    execute.encode_plain(execute.statement, &mut out);
     assert_eq!(&out[..], TWO);
 }
 
@@ -72,7 +72,7 @@ fn an_attribute_that_is_null_leaves_no_bit_behind() {
     let execute = Execute::decode(&payload, WITH, known(2)).unwrap();
     assert_eq!(execute.attributes, [Attribute { name: b"reason", value: Value::Null }]);
     let mut out = BytesMut::new();
-    execute.encode_plain(&mut out);
+    execute.encode_plain(execute.statement, &mut out);
     assert_eq!(&out[..], TWO);
 }
 
@@ -82,7 +82,7 @@ fn statement_without_parameters_may_still_carry_attributes() {
     let execute = Execute::decode(payload, WITH, known(0)).unwrap();
     assert_eq!((execute.parameters.len(), execute.attributes.len()), (0, 1));
     let mut out = BytesMut::new();
-    execute.encode_plain(&mut out);
+    execute.encode_plain(execute.statement, &mut out);
     assert_eq!(&out[..], b"\x17\x01\0\0\0\0\x01\0\0\0");
     let bare = Execute::decode(b"\x17\x01\0\0\0\0\x01\0\0\0", WITH, known(0)).unwrap();
     assert_eq!(bare.attributes.len(), 0);
@@ -115,7 +115,7 @@ proptest::proptest! {
         if let Ok(execute) = Execute::decode(&payload, capabilities, known(parameters)) {
             assert_eq!(execute.parameters.len(), parameters);
             let mut out = BytesMut::new();
-            execute.encode_plain(&mut out);
+            execute.encode_plain(execute.statement, &mut out);
             let again = Execute::decode(&out, Capabilities::NONE, known(parameters)).expect("what was written is legal");
             assert_eq!(format!("{:?}", again.parameters), format!("{:?}", execute.parameters));
         }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::plain_keys;
+use super::{Changed, plain_keys};
 use crate::catalog::{Relation, RelationKey, RelationKind};
-use crate::statement::footprint::{Access, ColumnWrite, Facet, Position, RowBound};
+use crate::statement::footprint::{Access, ColumnWrite, Facet, Flow, Position, RowBound};
 use crate::statement::lineage::Analyser;
 use crate::statement::lineage::bounds;
 use crate::statement::lineage::names::{Env, Row, Table};
-use crate::statement::lineage::value::{Shape, Value};
+use crate::statement::lineage::value::{Field, Shape, Value};
 use crate::statement::tree::change::{Deed, Joined};
 use crate::statement::tree::{Constant, Expr, Name};
 
@@ -152,5 +152,20 @@ impl Analyser<'_> {
             let columns = of.next().map(|table| table.columns.clone()).unwrap_or_default();
             self.side_effects(&relation, false, &columns);
         }
+    }
+}
+
+impl Changed {
+    /// The row with what has been written so far: each column may be what it was, or what was written into it.
+    pub(super) fn with_written(&self) -> Row {
+        let pairs = self.table.columns.iter().zip(&self.written);
+        let after = pairs.map(|(field, written)| {
+            let mut value = field.value.clone();
+            value.absorb(written, |flow| flow.max(Flow::Derived));
+            Field { name: field.name.clone(), value }
+        });
+        let columns: Vec<Field> = after.collect();
+        let table = Table { columns: columns.as_slice().into(), ..self.table.clone() };
+        Row { tables: vec![table], columns, wild: self.table.wild }
     }
 }
