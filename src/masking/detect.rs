@@ -18,6 +18,7 @@ mod url;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub(in crate::masking) use crate::masking::detect::numbers::luhn;
 use crate::masking::detect::scan::Scan;
 use crate::policy::detector::{Detector, DetectorSet};
 

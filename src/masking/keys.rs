@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 /// What a class key is derived under; changing it changes every hash.
 const PURPOSE: &[u8] = b"holdpoint masking hash, version 1\0";
 
+/// The same for encryption keys.
+const ENCRYPTION: &[u8] = b"holdpoint masking encryption, version 1\0";
+
 /// Per-class HMAC-SHA-256 keys, derived from a master. The master is wiped when dropped and never printed.
 #[derive(Clone)]
 pub struct Keys {
@@ -17,6 +20,14 @@ impl Keys {
     /// Takes the master key: 32 bytes from a good source of randomness, kept for as long as hashes must stay stable.
     pub fn new(master: [u8; 32]) -> Self {
         Self { master: Zeroizing::new(master) }
+    }
+
+    /// A class's key for format-preserving encryption.
+    pub(in crate::masking) fn for_encryption(&self, class: &str) -> Zeroizing<[u8; 32]> {
+        let mut mac = keyed(&self.master);
+        mac.update(ENCRYPTION);
+        mac.update(class.as_bytes());
+        Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))
     }
 
     /// The key of one class.

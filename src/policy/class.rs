@@ -16,6 +16,11 @@ pub enum MaskSpec {
         /// To which unit.
         unit: DateUnit,
     },
+    /// The lower end of the integer's bucket.
+    Bucket {
+        /// Where buckets begin.
+        buckets: Buckets,
+    },
     /// Keep the first character of the local part and the domain; not an e-mail: redact.
     Email,
     /// Keep some characters, hide the rest; fewer than kept + `hide_min` characters: redact.
@@ -27,6 +32,22 @@ pub enum MaskSpec {
         /// Least number of hidden characters.
         hide_min: u16,
     },
+    /// A text rebuilt from what the groups of a regular expression matched; no match: redact.
+    Regex {
+        /// The expression.
+        pattern: String,
+        /// The text, with `$1` or `${name}` for groups.
+        replace: String,
+    },
+    /// Format-preserving encryption (FF1, key per class), stable: digits become digits.
+    Fpe {
+        /// What is encrypted.
+        alphabet: FpeAlphabet,
+        /// The last digit is Luhn's check digit, before and after.
+        luhn: bool,
+    },
+    /// A made-up name (HMAC, key per class), stable.
+    Pseudonym,
     /// Keyed hash (HMAC-SHA-256, key per class), stable.
     Hash,
     /// A fixed text, or NULL where the type does not admit it.
@@ -38,6 +59,32 @@ pub enum MaskSpec {
     Null,
     /// An unmistakable token where the type admits text, else NULL.
     Redact,
+}
+
+/// Most bytes that a compiled expression of a mask may take.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// Where buckets begin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Buckets {
+    /// Every so many.
+    Width(#[schemars(range(min = 1))] u64),
+    /// At these numbers, ascending.
+    Edges(Vec<i64>),
+}
+
+/// What [`MaskSpec::Fpe`] encrypts; other characters must be separators.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FpeAlphabet {
+    /// Digits.
+    #[default]
+    Digits,
+    /// Digits and ASCII letters.
+    Alnum,
 }
 
 /// Units for [`MaskSpec::Date`].

@@ -168,7 +168,7 @@ fn is_issued(digits: &[u8]) -> bool {
 }
 
 /// Luhn's check digit (ISO/IEC 7812-1, annex B); all zeros would pass, but no issuer has them.
-pub(super) fn luhn(digits: &[u8]) -> bool {
+pub(in crate::masking) fn luhn(digits: &[u8]) -> bool {
     let sum = digits.iter().rev().enumerate().fold(0u32, |sum, (index, digit)| {
         let value = u32::from(*digit) << (index % 2);
         sum + if value > 9 { value - 9 } else { value }

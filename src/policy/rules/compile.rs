@@ -140,6 +140,10 @@ impl Compiler {
                 self.faults.push(document.fault(&path, format!("class `{name}` is defined in another file too"), fix));
                 continue;
             }
+            if let Some(why) = raw.mask.fault() {
+                let [classes, class] = path;
+                self.faults.push(document.fault(&[classes, class, Step::Key("mask")], why, None));
+            }
             self.class_index.insert(name.clone(), self.set.classes.len());
             self.set.class_origins.push(origin(document, &path));
             self.set.classes.push(Arc::new(Class {

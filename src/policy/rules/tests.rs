@@ -229,3 +229,31 @@ catalog: { database: shop, tables: { public.notes: { columns: [id int8, body tex
     assert!(!faults("version: 1\ndetect: [mail]").is_empty());
     assert!(RuleSet::baseline().detect == DetectorSet::usual());
 }
+
+#[test]
+fn newer_masks_can_be_written_and_are_checked() {
+    let mask = |mask: &str| load(&format!("version: 1\nclasses: {{ a: {{ mask: {mask} }} }}"));
+    for good in [
+        "pseudonym",
+        "fpe",
+        "{ fpe: { alphabet: alnum } }",
+        "{ fpe: { luhn: true } }",
+        "{ bucket: { width: 1000 } }",
+        "{ bucket: { edges: [0, 18, 65] } }",
+        "{ regex: { pattern: '^(..)(?<end>.)', replace: '$1 ${end} $$' } }",
+    ] {
+        assert!(mask(good).is_ok(), "{good}: {:?}", mask(good).err());
+    }
+    for (bad, why) in [
+        ("{ fpe: { alphabet: alnum, luhn: true } }", "only digits"),
+        ("{ bucket: { width: 0 } }", "classes.a.mask"),
+        ("{ bucket: { edges: [] } }", "edges must be there"),
+        ("{ bucket: { edges: [2, 1] } }", "ascend"),
+        ("{ regex: { pattern: '(', replace: x } }", "not a regular expression"),
+        ("{ regex: { pattern: 'a', replace: '$1' } }", "no group `1`"),
+        ("{ regex: { pattern: '(a)', replace: '${b}' } }", "no group `b`"),
+    ] {
+        let faults = mask(bad).map(|_| Vec::new()).unwrap_or_else(|faults| faults);
+        assert!(faults.iter().any(|fault| fault.contains(why)), "{bad}: {faults:?}");
+    }
+}
