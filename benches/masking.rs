@@ -62,7 +62,8 @@ fn planned(mask: Option<&MaskSpec>, type_oid: u32, format: Format) -> Plan {
     let mut map = ClassMap::default();
     if let Some(mask) = mask {
         let probe = ProbeSpec::Hold;
-        let class = Class { name: "pii.x".into(), mask: mask.clone(), probe, aggregates: false, bulk_rows: None };
+        let class =
+            Class { name: "pii.x".into(), mask: mask.clone(), key: 0, probe, aggregates: false, bulk_rows: None };
         map.classes.push(Arc::new(class));
         map.columns.extend([1, 3].map(|at| (key(at), vec![0])));
     }

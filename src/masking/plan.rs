@@ -107,11 +107,31 @@ pub fn plan(
     catalog: &Catalog,
     keys: &Keys,
 ) -> Planned {
-    let planner = Planner { map, catalog, keys };
-    match planner.masks(predicted, described) {
-        Ok(masks) => Planned { plan: Plan::new(described, masks), disagreement: None },
-        Err(why) => Planned { plan: Plan::whole(described, catalog), disagreement: Some(why) },
-    }
+    Planner { map, catalog, keys, reveal: None }.planned(predicted, described)
+}
+
+/// [`plan`], for a released statement whose approval lets the values of these classes be seen: their masks do not apply, those
+/// of all other classes do, and the witnesses are compared as ever.
+pub fn plan_revealing(
+    predicted: Option<&[Output]>,
+    described: &[ResultColumn],
+    against: &Against<'_>,
+    reveal: &BTreeSet<Arc<str>>,
+) -> Planned {
+    let Against { map, catalog, keys } = *against;
+    let planner = Planner { map, catalog, keys, reveal: Some(reveal) };
+    planner.planned(predicted, described)
+}
+
+/// What a result is planned against.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// Which columns are classified.
+    pub map: &'a ClassMap,
+    /// Names and types.
+    pub catalog: &'a Catalog,
+    /// Keys of the masks.
+    pub keys: &'a Keys,
 }
 
 fn target(column: &ResultColumn, catalog: &Catalog) -> Target {
@@ -122,6 +142,8 @@ struct Planner<'a> {
     map: &'a ClassMap,
     catalog: &'a Catalog,
     keys: &'a Keys,
+    /// Classes whose masks do not apply.
+    reveal: Option<&'a BTreeSet<Arc<str>>>,
 }
 
 /// What flows into one column, seen through its classes.
@@ -133,6 +155,13 @@ struct Taint<'a> {
 }
 
 impl<'a> Planner<'a> {
+    fn planned(&self, predicted: Option<&[Output]>, described: &[ResultColumn]) -> Planned {
+        match self.masks(predicted, described) {
+            Ok(masks) => Planned { plan: Plan::new(described, masks), disagreement: None },
+            Err(why) => Planned { plan: Plan::whole(described, self.catalog), disagreement: Some(why) },
+        }
+    }
+
     fn masks(&self, predicted: Option<&[Output]>, described: &[ResultColumn]) -> Result<Vec<Mask>, String> {
         let Some(outputs) = predicted else {
             return if described.is_empty() { Ok(Vec::new()) } else { Err("rows where none were predicted".into()) };
@@ -154,12 +183,20 @@ impl<'a> Planner<'a> {
             return Ok(Mask::redact(&token::of(name), target));
         }
         Ok(match taint {
+            None if self.is_revealed(output) => Mask::Pass,
             None => self.detect(output, column, target),
             Some(taint) if taint.plain && self.keeps_type(output, target) => {
-                Mask::of_class(&taint.strictest.mask, &taint.strictest.name, target, self.keys)
+                let class = taint.strictest;
+                Mask::of_class(&class.mask, &class.name, target, &self.keys.at(class.key))
             }
             Some(taint) => Mask::redact(&token::of(&taint.strictest.name), target),
         })
+    }
+
+    /// Its values were asked for and approved: detectors would only take them away again.
+    fn is_revealed(&self, output: &Output) -> bool {
+        let Some(reveal) = self.reveal else { return false };
+        output.sources.iter().any(|source| self.map.of(source.column).any(|class| reveal.contains(&class.name)))
     }
 
     /// A column without class: its values are looked into if the rules say so.
@@ -221,7 +258,8 @@ impl<'a> Planner<'a> {
     }
 
     fn classes(&self, column: ColumnKey) -> impl Iterator<Item = &'a Class> {
-        self.map.of(column).map(|class| &**class)
+        let revealed = |class: &&'a Class| self.reveal.is_some_and(|reveal| reveal.contains(&class.name));
+        self.map.of(column).map(|class| &**class).filter(move |class| !revealed(class))
     }
 
     /// Are the values of the type that the plain sources have? A source the catalog cannot describe is no answer.

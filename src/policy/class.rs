@@ -118,6 +118,8 @@ pub struct Class {
     pub name: Arc<str>,
     /// The mask for plain columns.
     pub mask: MaskSpec,
+    /// Which generation of its key `hash`, `pseudonym` and `fpe` use.
+    pub key: u32,
     /// What about predicates.
     pub probe: ProbeSpec,
     /// `sum` and `avg` over it come back unmasked.

@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod explain;
 pub mod facts;
 pub mod matching;
+pub mod unmask;
 pub mod words;
 
 #[cfg(test)]

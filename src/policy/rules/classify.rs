@@ -118,7 +118,14 @@ impl ColumnPattern {
 
 /// A class that is in no rules file any more.
 fn forgotten(name: &str) -> Class {
-    Class { name: Arc::from(name), mask: MaskSpec::Redact, probe: ProbeSpec::Hold, aggregates: false, bulk_rows: None }
+    Class {
+        name: Arc::from(name),
+        mask: MaskSpec::Redact,
+        key: 0,
+        probe: ProbeSpec::Hold,
+        aggregates: false,
+        bulk_rows: None,
+    }
 }
 
 /// Spreads classes along inheritance, by column name, until nothing changes.

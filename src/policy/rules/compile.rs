@@ -149,6 +149,7 @@ impl Compiler {
             self.set.classes.push(Arc::new(Class {
                 name: Arc::from(name.as_str()),
                 mask: raw.mask.0.clone(),
+                key: raw.key,
                 probe: raw.probe,
                 aggregates: raw.aggregates == AggregatesRaw::Allow,
                 bulk_rows: raw.bulk_rows,

@@ -92,6 +92,9 @@ pub struct ClassRaw {
     /// What becomes of a value on its way back. Default `redact`.
     #[serde(default = "redact")]
     pub mask: MaskRaw,
+    /// Another number gives the class another key for `hash`, `pseudonym` and `fpe`: what was masked before no longer matches.
+    #[serde(default)]
+    pub key: u32,
     /// What about predicates, joins, order and groups over it. Default `equality`.
     #[serde(default = "equality")]
     pub probe: ProbeSpec,
