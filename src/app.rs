@@ -3,6 +3,7 @@
 mod reload;
 mod rulebook;
 mod signals;
+pub mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -104,6 +104,8 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Check, test and explain rules; no running Holdpoint needed.
     Rules(rules::RulesArgs),
+    /// Propose classes for columns that have none; list those that copies inherited.
+    Classify(rules::classify::ClassifyArgs),
     /// Print a JSON Schema for editors.
     Schema(schema::SchemaArgs),
     /// Ask a running Holdpoint whether it is well; for container health checks.
@@ -127,6 +129,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
         Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),
+        Command::Classify(args) => rules::classify::run(global, &args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { ready } => client::healthcheck(global, ready).await,
     };

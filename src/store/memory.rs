@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Timestamp;
 use crate::gate::approval::Approval;
+use crate::gate::budget::{BudgetStore, CounterRow};
 use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::inherit::{Inherited, InheritedStore};
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, ApprovalId, PersonName};
 use crate::identity::password::Login;
@@ -37,6 +39,10 @@ pub enum Part {
     Audit,
     /// Agents, tokens, keys.
     Identity,
+    /// Inherited classes.
+    Inherited,
+    /// What of budgets was used.
+    Budgets,
 }
 
 /// A store that forgets everything when it is dropped.
@@ -55,16 +61,20 @@ struct State {
     keys: HashMap<KeyName, Key>,
     records: Vec<String>,
     checkpoints: Vec<StoredCheckpoint>,
-    faults: [Fault; 3],
+    inherited: BTreeMap<String, Inherited>,
+    budgets: BTreeMap<String, CounterRow>,
+    faults: [Fault; 5],
 }
 
 impl State {
     fn fault(&mut self, part: Part) -> &mut Fault {
-        let [approvals, audit, identity] = &mut self.faults;
+        let [approvals, audit, identity, inherited, budgets] = &mut self.faults;
         match part {
             Part::Approvals => approvals,
             Part::Audit => audit,
             Part::Identity => identity,
+            Part::Inherited => inherited,
+            Part::Budgets => budgets,
         }
     }
 }
@@ -286,6 +296,38 @@ impl KeyStore for MemoryStore {
 
     fn key_or_insert(&self, name: KeyName, fresh: Key) -> BoxFuture<'_, Result<Key, StoreError>> {
         self.write(Part::Identity, |state| Ok(state.keys.entry(name).or_insert(fresh).clone()))
+    }
+}
+
+impl InheritedStore for MemoryStore {
+    fn put_inherited(&self, entries: Vec<Inherited>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Inherited, |state| {
+            state.inherited.extend(entries.into_iter().map(|one| (one.id(), one)));
+            Ok(())
+        })
+    }
+
+    fn remove_inherited(&self, id: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Inherited, |state| {
+            state.inherited.remove(&id).map(|_| ()).ok_or_else(|| StoreError::Missing("inherited class".to_owned()))
+        })
+    }
+
+    fn inherited(&self) -> Result<Vec<Inherited>, StoreError> {
+        Ok(self.state.lock().inherited.values().cloned().collect())
+    }
+}
+
+impl BudgetStore for MemoryStore {
+    fn put_counters(&self, rows: Vec<CounterRow>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Budgets, |state| {
+            state.budgets.extend(rows.into_iter().map(|row| (row.id(), row)));
+            Ok(())
+        })
+    }
+
+    fn counters(&self) -> Result<Vec<CounterRow>, StoreError> {
+        Ok(self.state.lock().budgets.values().cloned().collect())
     }
 }
 

@@ -6,6 +6,7 @@
 mod approvals;
 mod audit;
 mod columns;
+mod guard;
 mod identity;
 
 use std::path::Path;
