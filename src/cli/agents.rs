@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::{self, Way};
 use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
-use crate::config::{ClientTls, Config};
+use crate::config::{ClientTls, Config, Protocol};
 use crate::identity::ids::AgentName;
 use crate::identity::{credential, issue};
 
@@ -213,23 +213,29 @@ fn tell(global: &Global, issued: &IssuedAgent, host: Option<&str>) -> Result<(),
 }
 
 fn dsns(config: &Config, issued: &IssuedAgent, host: Option<&str>) -> Vec<String> {
-    let listen = config.postgres.listen;
-    let host = host.map(str::to_owned).unwrap_or_else(|| match listen.ip() {
-        ip if ip.is_unspecified() => "localhost".to_owned(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-        std::net::IpAddr::V4(ip) => ip.to_string(),
-    });
-    let query = match config.postgres.tls {
-        ClientTls::Required(_) => "?sslmode=require",
-        ClientTls::Off | ClientTls::Optional(_) => "",
-    };
     let all: Vec<&String> = config.databases.keys().collect();
     let databases = if issued.agent.databases.is_empty() { all } else { issued.agent.databases.iter().collect() };
     let dsn = |database: &String| {
+        let protocol = config.databases.get(database).map(|known| known.protocol).unwrap_or_default();
+        let (scheme, listener, demand) = match (protocol, &config.mysql) {
+            (Protocol::Mysql, Some(listener)) => ("mysql", listener, "?ssl-mode=REQUIRED"),
+            _ => ("postgresql", &config.postgres, "?sslmode=require"),
+        };
+        let query = if matches!(listener.tls, ClientTls::Required(_)) { demand } else { "" };
+        let host = host.map_or_else(|| named(listener.listen.ip()), str::to_owned);
         let (name, secret) = (escaped(&issued.agent.name), escaped(&issued.secret));
-        format!("postgresql://{name}:{secret}@{host}:{}/{}{query}", listen.port(), escaped(database))
+        format!("{scheme}://{name}:{secret}@{host}:{}/{}{query}", listener.listen.port(), escaped(database))
     };
     databases.into_iter().map(dsn).collect()
+}
+
+/// How a client on this machine names an address that is listened on.
+fn named(address: std::net::IpAddr) -> String {
+    match address {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+    }
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986 §2.3).
