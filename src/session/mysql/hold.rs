@@ -28,7 +28,8 @@ impl Session {
         match hold(self, held).await? {
             Waited::Released(release, approval) => {
                 self.drain().await?;
-                self.send_query(release, judged, Some(approval));
+                let text = judged.text.clone();
+                self.send_query(release, judged, &text, Some(approval));
             }
             Waited::Refused(refused) => self.refuse_judged(&judged, &refused),
         }

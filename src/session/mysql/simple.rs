@@ -78,7 +78,7 @@ impl Session {
         match self.core.admit(&judged, &[]) {
             Verdict::Allow(release) => {
                 self.drain().await?;
-                self.send_query(release, judged, None);
+                self.send_query(release, judged, &text, None);
             }
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_query(judged, policy).await?,
@@ -86,12 +86,19 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a released text on. Nothing may be under way.
-    pub(super) fn send_query(&mut self, release: Release, judged: Arc<Judged>, approval: Option<ApprovalId>) {
-        let mut command = BytesMut::with_capacity(judged.text.len() + 8);
+    /// Sends a released text on. Nothing may be under way. The judgement may have been kept of a text with other literals
+    /// (`judge/shelf`), so it is `text` that goes.
+    pub(super) fn send_query(
+        &mut self,
+        release: Release,
+        judged: Arc<Judged>,
+        text: &str,
+        approval: Option<ApprovalId>,
+    ) {
+        let mut command = BytesMut::with_capacity(text.len() + 8);
         let upstream = self.upstream;
         let mut turn = Sequence::default();
-        frame::packet(&mut command, &mut turn, |out| query::put(out, &judged.text, upstream));
+        frame::packet(&mut command, &mut turn, |out| query::put(out, text, upstream));
         let running = self.start(&judged, approval);
         self.send_released(release, &command, Sent { command: Command::Query, turn, running });
     }

@@ -163,7 +163,8 @@ const checks = {
   },
   async change_user() {
     await connected('agent', async (connection) => {
-      await connection.changeUser({ user: env.HP_BULK_USER, password: env.HP_BULK_PASSWORD, database: env.HP_DATABASE });
+      // To the same one: a session belongs to one agent.
+      await connection.changeUser({ user: env.HP_AGENT_USER, password: env.HP_AGENT_PASSWORD, database: env.HP_DATABASE });
       await stillWorks(connection);
       await connection.ping();
     });
