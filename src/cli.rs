@@ -11,7 +11,6 @@ pub mod print;
 pub mod rules;
 pub mod schema;
 pub mod tokens;
-pub mod visible;
 
 use std::path::PathBuf;
 

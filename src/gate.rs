@@ -11,3 +11,4 @@ pub mod release;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod verdict;
+pub mod visible;

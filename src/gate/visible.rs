@@ -1,4 +1,4 @@
-//! Text from others on a terminal. An agent chooses its SQL and its reasons; what it sends must not move the cursor,
+//! Text from others on a terminal or in a message. An agent chooses its SQL and its reasons; what it sends must not move the cursor,
 //! recolour, reorder or hide what an approver reads.
 
 /// Many lines: newlines and tabs stay, everything else that is not plainly visible is spelled out as `<U+202E>`.
