@@ -19,7 +19,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 
-use crate::api::admin::{agents, audit, rules, tokens};
+use crate::api::admin::{agents, audit, channels, rules, tokens};
 use crate::api::approvals::{decide, events};
 use crate::api::problem::{Kind, Problem};
 use crate::api::state::ApiState;
@@ -34,6 +34,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/agents/{name_and_verb}", delete(agents::remove).post(agents::act))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{id_and_verb}", post(tokens::act))
+        .route("/v1/channels", get(channels::list))
+        .route("/v1/channels/{name_and_verb}", get(channels::show).post(channels::act))
         .route("/v1/rules", get(rules::show))
         .route("/v1/rules:reload", post(rules::reload))
         .route("/v1/explain", post(rules::explain))

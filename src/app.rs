@@ -24,6 +24,7 @@ use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
 use crate::identity::store::{AgentStore, KeyName, KeyStore};
 use crate::masking::plan::Keys;
+use crate::notify::notifier::{Notifier, NotifierParts};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
 use crate::session::postgres::Session;
@@ -71,6 +72,7 @@ struct Running {
     shared: Arc<Shared>,
     api: ApiState,
     rules: Arc<rulebook::Rulebook>,
+    notifier: Arc<Notifier>,
     draining: CancellationToken,
 }
 
@@ -97,6 +99,8 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
         background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
     }
     background.spawn(signals::watch(running.rules.clone(), reread, running.draining.clone()));
+    let (notifier, notifier_ends) = (running.notifier.clone(), ended.clone());
+    let notifier_task = tokio::spawn(async move { notifier.run(notifier_ends).await });
     let (desk, desk_ends) = (running.services.desk.clone(), ended.clone());
     let desk_task = tokio::spawn(async move { desk.run(desk_ends.cancelled_owned()).await });
     let router = crate::api::router(running.api.clone());
@@ -110,6 +114,8 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     ended.cancel();
     let _api_ended = api.await;
     let _desk_ended = desk_task.await;
+    // What the last changes tell is in the outbox, or in the store for the next start.
+    let _notifier_ended = notifier_task.await;
     background.shutdown().await;
     running.services.audit.close().await;
     tracing::info!("holdpoint stopped");
@@ -140,6 +146,8 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
     let draining = CancellationToken::new();
     let desk = open_desk(&config, &store, &audit, &clock)?;
+    let notifier = open_notifier(&config, &store, &desk, &audit, &clock)?;
+    rules.tell(notifier.clone());
     let refusals = Arc::new(Refusals(audit.clone()));
     let master = fresh_or_stored(&store, KeyName::Masking).await?;
     // Answers to names that do not exist are keyed, and the same after a restart.
@@ -176,9 +184,10 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         draining: draining.clone(),
         public_url: Arc::from(config.api.public_url.as_str()),
         identity_writes: Arc::default(),
+        notifier: Some(notifier.clone()),
         answers: Arc::default(),
     };
-    Ok(Running { services, shared, api, rules, draining })
+    Ok(Running { services, shared, api, rules, notifier, draining })
 }
 
 async fn fresh_or_stored(store: &RocksStore, name: KeyName) -> anyhow::Result<crate::identity::store::Key> {
@@ -226,6 +235,24 @@ fn open_desk(
         limits,
     };
     Ok(Arc::new(Desk::new(parts).context("approvals cannot be read")?))
+}
+
+fn open_notifier(
+    config: &Config,
+    store: &Arc<RocksStore>,
+    desk: &Arc<Desk>,
+    audit: &Arc<AuditLog>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<Notifier>> {
+    let parts = NotifierParts {
+        outbox: store.clone(),
+        notes: store.clone(),
+        desk: desk.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    };
+    let notifier = Notifier::new(&config.notify, &config.api.public_url, parts);
+    Ok(Arc::new(notifier.context("notifications cannot be set up")?))
 }
 
 /// What `/readyz` asks.

@@ -11,6 +11,7 @@ pub mod print;
 pub mod rules;
 pub mod schema;
 pub mod tokens;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -91,6 +92,9 @@ pub enum Command {
     Tokens(Printing<tokens::TokensCommand>),
     /// Look at what waits, and decide.
     Approvals(Printing<approvals::ApprovalsCommand>),
+    /// Look at the channels that messages go to; test them, deliver again.
+    #[command(alias = "channels")]
+    Webhooks(Printing<webhooks::WebhooksCommand>),
     /// Read, check and export the audit log; no running Holdpoint needed.
     Audit(audit::AuditArgs),
     /// Check, test and explain rules; no running Holdpoint needed.
@@ -114,6 +118,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Agents(printing) => agents::run(&printed(global, printing.output), printing.command).await,
         Command::Tokens(printing) => tokens::run(&printed(global, printing.output), printing.command).await,
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
+        Command::Webhooks(printing) => webhooks::run(&printed(global, printing.output), printing.command).await,
         Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,6 +1,7 @@
 //! `holdpoint.yaml`, checked. `config/file` reads the raw form and turns it into these types; nothing else sees raw settings.
 
 pub mod file;
+pub mod notify;
 pub mod raw;
 pub mod render;
 pub mod rules_dir;
@@ -37,6 +38,8 @@ pub struct Config {
     pub limits: Limits,
     /// Audit settings.
     pub audit: AuditConfig,
+    /// Who is told what becomes of approvals.
+    pub notify: notify::NotifyConfig,
 }
 
 /// A client-facing listener.

@@ -7,7 +7,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::api::admin::{agents, audit, rules, tokens};
+use crate::api::admin::{agents, audit, channels, rules, tokens};
 use crate::api::approvals::{self, decide, events};
 use crate::api::health;
 
@@ -22,6 +22,7 @@ use crate::api::health;
         approvals::list, approvals::show, decide::decide, events::events,
         agents::list, agents::create, agents::remove, agents::act,
         tokens::list, tokens::create, tokens::act,
+        channels::list, channels::show, channels::act,
         rules::show, rules::reload, rules::explain,
         audit::events, audit::checkpoints, audit::proof,
         health::healthz, health::readyz, health::metrics, openapi_json

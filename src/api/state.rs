@@ -22,6 +22,7 @@ use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
 use crate::identity::store::{AgentStore, TokenStore};
 use crate::identity::token::Token;
+use crate::notify::notifier::Notifier;
 
 /// One readiness check: a name and a question that answers `Ok` or what is wrong, in words without secrets.
 #[derive(Clone)]
@@ -102,6 +103,8 @@ pub struct ApiState {
     pub public_url: Arc<str>,
     /// Changes of agents and tokens go one at a time, so that noting a use never undoes a revocation.
     pub identity_writes: Arc<Mutex<()>>,
+    /// Who tells people and programs; `None`: nobody is told.
+    pub notifier: Option<Arc<Notifier>>,
     /// Answers kept for `Idempotency-Key`.
     pub answers: Arc<Answers>,
 }

@@ -151,6 +151,30 @@ pub enum Event {
         /// What: `agent reporting-bot added`, `token t1 revoked`, …
         what: String,
     },
+    /// A message about an approval, or about the installation, reached its channel.
+    Notified {
+        /// The channel's name.
+        channel: String,
+        /// What was told, such as `approval.requested`.
+        event: String,
+        /// The approval it is about.
+        approval: Option<ApprovalId>,
+        /// Attempts it took.
+        attempts: u32,
+    },
+    /// A message could not be delivered. The approval stays as it is.
+    NotificationFailed {
+        /// The channel's name.
+        channel: String,
+        /// What was to be told.
+        event: String,
+        /// The approval it is about.
+        approval: Option<ApprovalId>,
+        /// What went wrong.
+        why: String,
+        /// Nothing more is tried by itself.
+        given_up: bool,
+    },
     /// The audit log or approvals were read through the API or the command line.
     Accessed {
         /// Who.
@@ -171,6 +195,7 @@ impl Event {
             | Self::DecisionRefused { approval, .. }
             | Self::ApprovalState { approval, .. }
             | Self::ApprovalUnchanged { approval, .. } => Some(approval),
+            Self::Notified { approval, .. } | Self::NotificationFailed { approval, .. } => approval.as_ref(),
             _ => None,
         }
     }

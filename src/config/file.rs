@@ -1,6 +1,8 @@
 //! `holdpoint.yaml`: text -> checked [`Config`]. The environment and files are reached through closures, so that tests
 //! need neither.
 
+mod notify;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -60,18 +62,15 @@ impl<'a> Check<'a> {
     /// `${…}` anywhere but in a secret would stay as it is, and surprise.
     fn variables(&mut self, node: &'a Node, path: &mut Vec<Step<'a>>) {
         match &node.kind {
-            Kind::Text(text) if text.contains("${") => {
-                let secret = matches!(path.as_slice(), [Step::Key("databases"), _, Step::Key("password")]);
-                if !secret {
-                    let fix = "write the value out; only `password` takes `${VARIABLE}`";
-                    self.faults.push(Fault {
-                        file: self.document.file.clone(),
-                        place: node.place,
-                        key: key_of(path),
-                        cause: "environment variables are expanded in secrets only".to_owned(),
-                        fix: Some(fix.to_owned()),
-                    });
-                }
+            Kind::Text(text) if text.contains("${") && !is_secret(path) => {
+                let fix = "write the value out; only secrets take `${VARIABLE}`";
+                self.faults.push(Fault {
+                    file: self.document.file.clone(),
+                    place: node.place,
+                    key: key_of(path),
+                    cause: "environment variables are expanded in secrets only".to_owned(),
+                    fix: Some(fix.to_owned()),
+                });
             }
             Kind::List(items) => {
                 for (index, item) in items.iter().enumerate() {
@@ -107,6 +106,7 @@ impl<'a> Check<'a> {
         }
         let people = self.people(raw);
         let hold = self.hold(raw);
+        let notify = self.notify(&raw.notify);
         Some(Config {
             postgres: postgres?,
             api: api?,
@@ -121,6 +121,7 @@ impl<'a> Check<'a> {
                 checkpoint_file: raw.audit.checkpoint_file.as_deref().map(|file| self.path(file)),
                 sync_every: span(raw.audit.sync_every, 50),
             },
+            notify,
         })
     }
 
@@ -179,7 +180,8 @@ impl<'a> Check<'a> {
                 self.fault(&at(key), format!("`{key}` is empty"), None);
             }
         }
-        let password = self.password(name, raw);
+        let of = [Step::Key("databases"), Step::Key(name)];
+        let password = self.secret(&of, "password", &raw.password, &raw.password_file);
         let ssl_mode = raw.sslmode.unwrap_or(SslMode::Prefer);
         if matches!(ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull) && raw.sslrootcert.is_none() {
             let fix = Some("name the CA's PEM file in `sslrootcert`");
@@ -206,39 +208,49 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// The password, if there is one; the outer `None` says that a fault is noted.
-    fn password(&mut self, name: &str, raw: &DatabaseRaw) -> Option<Option<Secret>> {
-        let at = |key: &'static str| [Step::Key("databases"), Step::Key(name), Step::Key(key)];
-        match (&raw.password, &raw.password_file) {
+    /// The secret of `key` or of the file `key_file`, if there is one; the outer `None` says that a fault is noted.
+    fn secret(
+        &mut self,
+        at: &[Step<'_>],
+        key: &'static str,
+        text: &Option<String>,
+        file: &Option<String>,
+    ) -> Option<Option<Secret>> {
+        let path = [at, &[Step::Key(key)]].concat();
+        let file_key = format!("{key}_file");
+        let file_path = [at, &[Step::Key(&file_key)]].concat();
+        match (text, file) {
             (None, None) => Some(None),
             (Some(_), Some(_)) => {
-                self.fault(&at("password_file"), "`password` is given too", Some("keep one of them"));
+                self.fault(&file_path, format!("`{key}` is given too"), Some("keep one of them"));
                 None
             }
-            (Some(text), None) => {
-                let Some(variable) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
-                    if text.contains("${") {
-                        let fix = Some("write `${VARIABLE}` and nothing else");
-                        self.fault(&at("password"), "a variable cannot be mixed with other text", fix);
-                        return None;
-                    }
-                    return Some(Some(Secret::new(text.clone())));
-                };
-                let value = (self.env)(variable);
-                if value.is_none() {
-                    let fix = Some("set it, or use `password_file`");
-                    self.fault(&at("password"), format!("environment variable `{variable}` is not set"), fix);
-                }
-                Some(Some(Secret::new(value?)))
-            }
+            (Some(text), None) => self.expanded(&path, key, text).map(Some),
             (None, Some(file)) => match (self.files)(&self.path(file)) {
                 Ok(text) => Some(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
                 Err(error) => {
-                    self.fault(&at("password_file"), format!("`{file}` cannot be read: {error}"), None);
+                    self.fault(&file_path, format!("`{file}` cannot be read: {error}"), None);
                     None
                 }
             },
         }
+    }
+
+    fn expanded(&mut self, path: &[Step<'_>], key: &str, text: &str) -> Option<Secret> {
+        let Some(variable) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
+            if text.contains("${") {
+                let fix = Some("write `${VARIABLE}` and nothing else");
+                self.fault(path, "a variable cannot be mixed with other text", fix);
+                return None;
+            }
+            return Some(Secret::new(text));
+        };
+        let value = (self.env)(variable);
+        if value.is_none() {
+            let fix = format!("set it, or use `{key}_file`");
+            self.fault(path, format!("environment variable `{variable}` is not set"), Some(&fix));
+        }
+        Some(Secret::new(value?))
     }
 
     fn people(&mut self, raw: &ConfigFile) -> Vec<Person> {
@@ -275,6 +287,18 @@ impl<'a> Check<'a> {
             self.fault(&[Step::Key("hold"), Step::Key("hold")], "`hold` is longer than `hold_max`", fix);
         }
         checked
+    }
+}
+
+/// Keys under `notify:` that hold secrets.
+const NOTIFY_SECRETS: [&str; 4] = ["url", "secret", "previous_secret", "password"];
+
+/// May `${VARIABLE}` stand here?
+fn is_secret(path: &[Step<'_>]) -> bool {
+    match path {
+        [Step::Key("databases"), _, Step::Key("password")] => true,
+        [Step::Key("notify"), .., Step::Key(key)] => NOTIFY_SECRETS.contains(key),
+        _ => false,
     }
 }
 

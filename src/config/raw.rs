@@ -1,5 +1,7 @@
 //! `holdpoint.yaml` as people write it. The published JSON Schema comes from here; nothing but `config/file` reads it.
 
+pub mod notify;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -41,6 +43,9 @@ pub struct ConfigFile {
     /// Audit settings.
     #[serde(default)]
     pub audit: AuditRaw,
+    /// Who is told what becomes of approvals.
+    #[serde(default)]
+    pub notify: notify::NotifyRaw,
 }
 
 /// The PostgreSQL listener.

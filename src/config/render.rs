@@ -1,5 +1,7 @@
 //! The effective configuration as YAML, for `holdpoint check`. Secrets are starred.
 
+mod notify;
+
 use std::path::Path;
 
 use crate::config::{Certificate, ClientTls, Config, SslMode, Upstream};
@@ -41,6 +43,7 @@ pub fn render(config: &Config) -> String {
         text.0.push_str(&line);
     }
     times_and_bounds(&mut text, config);
+    notify::render(&mut text, &config.notify);
     text.0
 }
 

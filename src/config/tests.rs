@@ -1,5 +1,7 @@
 //! Text in, configuration or all its faults out.
 
+mod notify;
+
 use std::path::Path;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! What every store has to do, run on each of them.
 
+mod outbox;
+
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -187,6 +189,11 @@ async fn keys_are_made_once(store: &dyn KeyStore) {
     assert!(store.key(KeyName::AuditSigning).unwrap().is_none());
 }
 
+use outbox::{
+    changes_are_kept_until_they_are_planned, deliveries_wait_until_they_end, notes_are_kept_by_space_and_taken_once,
+    only_old_ended_deliveries_are_forgotten,
+};
+
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod in_memory {
@@ -215,4 +222,8 @@ contract!(
     agents_are_kept,
     tokens_are_kept,
     keys_are_made_once,
+    changes_are_kept_until_they_are_planned,
+    deliveries_wait_until_they_end,
+    only_old_ended_deliveries_are_forgotten,
+    notes_are_kept_by_space_and_taken_once,
 );

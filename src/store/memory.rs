@@ -1,5 +1,7 @@
 //! Everything in memory, for tests: the same contract as RocksDB, and faults on demand.
 
+mod outbox;
+
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::{BoxFuture, ready};
@@ -7,11 +9,12 @@ use parking_lot::Mutex;
 
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::gate::approval::Approval;
-use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, ApprovalId};
 use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, StoreError, TokenStore};
 use crate::identity::token::Token;
+use crate::notify::outbox::Delivery;
 
 /// What happens to writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Part {
     Audit,
     /// Agents, tokens, keys.
     Identity,
+    /// Deliveries and notes.
+    Outbox,
 }
 
 /// A store that forgets everything when it is dropped.
@@ -50,16 +55,21 @@ struct State {
     keys: HashMap<KeyName, Key>,
     records: Vec<String>,
     checkpoints: Vec<StoredCheckpoint>,
-    faults: [Fault; 3],
+    changes: BTreeMap<(ApprovalId, u64), ApprovalChange>,
+    outbox: BTreeMap<u64, Delivery>,
+    next_delivery: u64,
+    notes: BTreeMap<(String, String), String>,
+    faults: [Fault; 4],
 }
 
 impl State {
     fn fault(&mut self, part: Part) -> &mut Fault {
-        let [approvals, audit, identity] = &mut self.faults;
+        let [approvals, audit, identity, outbox] = &mut self.faults;
         match part {
             Part::Approvals => approvals,
             Part::Audit => audit,
             Part::Identity => identity,
+            Part::Outbox => outbox,
         }
     }
 }
@@ -100,10 +110,12 @@ impl ApprovalStore for MemoryStore {
             if let Some(clash) = writes.iter().find(|write| !fits(write)) {
                 return Err(StoreError::Conflict(clash.approval.id.to_string()));
             }
-            state.approvals.extend(writes.into_iter().map(|write| {
+            for write in writes {
                 let approval = Approval { waiting: false, ..write.approval };
-                (approval.id.clone(), approval)
-            }));
+                let change = ApprovalChange::between(state.approvals.get(&approval.id), &approval);
+                state.changes.insert((change.id.clone(), change.version), change);
+                state.approvals.insert(approval.id.clone(), approval);
+            }
             Ok(())
         })
     }

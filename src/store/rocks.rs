@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod columns;
 mod identity;
+mod outbox;
 
 use std::path::Path;
 use std::sync::Arc;

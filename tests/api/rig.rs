@@ -18,6 +18,7 @@ use holdpoint::audit::checkpoint::NoteSigner;
 use holdpoint::audit::log::{AuditLog, LogOptions};
 use holdpoint::audit::meters;
 use holdpoint::clock::{Clock, Timestamp};
+use holdpoint::config::notify::{Content, NotifyConfig, WebhookConfig, WebhookFormat};
 use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Requester, ShownStatement, Target};
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
 use holdpoint::gate::desk::{Desk, DeskLimits, DeskParts};
@@ -25,8 +26,10 @@ use holdpoint::gate::life::Times;
 use holdpoint::identity::credential::{NewAgent, new_agent};
 use holdpoint::identity::ids::{AgentName, ApprovalId, PersonName, RuleId, SessionId};
 use holdpoint::identity::person::Person;
+use holdpoint::identity::secret::Secret;
 use holdpoint::identity::store::{AgentStore, TokenStore};
 use holdpoint::identity::token::{Scope, Token};
+use holdpoint::notify::notifier::{Notifier, NotifierParts};
 use holdpoint::policy::action::Action;
 use holdpoint::policy::ruling::{Effect, RuleHit, Stage};
 use holdpoint::store::memory::MemoryStore;
@@ -172,6 +175,36 @@ impl Rig {
             other => other,
         };
         self.tokens[person].clone()
+    }
+
+    /// With one channel, `siem`, that leads to this URL.
+    pub fn with_webhook(&mut self, url: &str) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let webhook = WebhookConfig {
+            name: "siem".into(),
+            url: Secret::new(url),
+            secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            previous_secret: None,
+            format: WebhookFormat::Standard,
+            content: Content::Summary,
+            events: vec!["approval.*".into()],
+            allow_private: true,
+            ca: None,
+            timeout: Duration::from_secs(5),
+        };
+        let config = NotifyConfig { webhooks: vec![webhook], ..NotifyConfig::default() };
+        let parts = NotifierParts {
+            outbox: self.store.clone(),
+            notes: self.store.clone(),
+            desk: self.state.desk.clone(),
+            audit: self.state.audit.clone(),
+            clock: self.clock.clone(),
+        };
+        let notifier = Arc::new(Notifier::new(&config, "https://holdpoint.test", parts).unwrap());
+        let (running, stop) = (notifier.clone(), self.stop.clone());
+        tokio::spawn(async move { running.run(stop).await });
+        self.state.notifier = Some(notifier);
+        self.router = api::router(self.state.clone());
     }
 
     pub fn break_check(&self) {
@@ -332,6 +365,7 @@ fn state(
         draining: CancellationToken::new(),
         public_url: "https://holdpoint.test".into(),
         identity_writes: Arc::default(),
+        notifier: None,
         answers: Arc::default(),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use holdpoint::audit::event::Event;
 use holdpoint::clock::Timestamp;
+use holdpoint::config::notify::NotifyConfig;
 use holdpoint::config::{
     ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, SslMode, Upstream,
 };
@@ -132,6 +133,7 @@ pub fn upstream(server: &Postgres) -> Upstream {
 /// A configuration with one database, `shop`.
 pub fn config(tls: ClientTls, shop: Upstream) -> Config {
     Config {
+        notify: NotifyConfig::default(),
         postgres: Listener { listen: ([127, 0, 0, 1], 0).into(), tls },
         api: ApiConfig { listen: ([127, 0, 0, 1], 0).into(), public_url: String::new(), tls: None },
         store: "unused".into(),

@@ -24,7 +24,28 @@ pub(super) const KEYS: Column = Column { name: "keys" };
 pub(super) const AUDIT: Column = Column { name: "audit" };
 /// Records covered (8 bytes, big-endian) -> checkpoint.
 pub(super) const CHECKPOINTS: Column = Column { name: "checkpoints" };
+/// Approval id and version (8 bytes, big-endian) -> change that nobody has been told of.
+pub(super) const CHANGES: Column = Column { name: "changes" };
+/// Channel, a zero byte and number (8 bytes, big-endian) -> delivery.
+pub(super) const OUTBOX: Column = Column { name: "outbox" };
+/// The same key, for every delivery that waits -> nothing.
+pub(super) const OUTBOX_WAITING: Column = Column { name: "outbox_waiting" };
+/// Space, a zero byte and key -> note.
+pub(super) const NOTES: Column = Column { name: "notes" };
 
 /// All of them.
-pub(super) const ALL: [Column; 9] =
-    [META, APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, AGENTS, TOKENS, KEYS, AUDIT, CHECKPOINTS];
+pub(super) const ALL: [Column; 13] = [
+    META,
+    APPROVALS,
+    APPROVALS_BY_TIME,
+    APPROVALS_OPEN,
+    AGENTS,
+    TOKENS,
+    KEYS,
+    AUDIT,
+    CHECKPOINTS,
+    CHANGES,
+    OUTBOX,
+    OUTBOX_WAITING,
+    NOTES,
+];

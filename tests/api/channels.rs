@@ -1,0 +1,66 @@
+//! `/v1/channels` and `holdpoint webhooks`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::run;
+use crate::rig::{Rig, problem};
+
+/// A port that nobody listens on.
+const NOWHERE: &str = "http://127.0.0.1:9/hook";
+
+#[tokio::test]
+async fn channels_are_for_administrators() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/v1/channels", "admin").await.json, json!({ "channels": [] }));
+    for path in ["/v1/channels", "/v1/channels/siem"] {
+        assert_eq!(problem(&rig.get(path, "reader").await), (403, "forbidden"));
+    }
+    assert_eq!(problem(&rig.get("/v1/channels/siem", "admin").await), (404, "not-found"));
+    assert_eq!(problem(&rig.call("POST", "/v1/channels/siem:test", "dana", &[], None).await), (403, "forbidden"));
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_tested_and_replayed() {
+    let mut rig = Rig::new().await;
+    rig.with_webhook(NOWHERE);
+    let id = rig.pending("bot").await;
+    let end = tokio::time::Instant::now() + Duration::from_secs(10);
+    let page = loop {
+        let page = rig.get("/v1/channels/siem", "admin").await.json;
+        if page["deliveries"][0]["attempts"] == 1 {
+            break page;
+        }
+        assert!(tokio::time::Instant::now() < end, "{page}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let delivery = &page["deliveries"][0];
+    assert_eq!((&delivery["event"], &delivery["approval_id"]), (&json!("approval.requested"), &json!(id)));
+    assert_eq!((&delivery["state"], delivery["trouble"].is_string()), (&json!("waiting"), true));
+    let channel = rig.get("/v1/channels", "admin").await.json;
+    assert_eq!(channel["channels"][0]["target"], "http://127.0.0.1");
+    assert_eq!(channel["channels"][0]["waiting"], 1);
+    let tested = rig.call("POST", "/v1/channels/siem:test", "admin", &[], None).await;
+    assert_eq!((tested.status, &tested.json["ok"]), (200, &json!(false)));
+    let replayed = rig.call("POST", "/v1/channels/siem:replay", "admin", &[], Some(json!({ "ids": ["evt_x"] }))).await;
+    assert_eq!(replayed.json["replayed"], 0);
+    assert_eq!(problem(&rig.call("POST", "/v1/channels/siem:drop", "admin", &[], None).await), (404, "not-found"));
+    assert_eq!(problem(&rig.get("/v1/channels/siem?page_size=0", "admin").await), (400, "bad-request"));
+}
+
+#[tokio::test]
+async fn command_line_shows_channels_and_says_what_went_wrong() {
+    let mut rig = Rig::new().await;
+    rig.with_webhook(NOWHERE);
+    let (url, token) = (rig.serve(None).await, rig.token_text("admin"));
+    let listed = run(&url, &token, &["webhooks", "list"]).await;
+    assert!(listed.out.contains("siem") && listed.out.contains("webhook") && listed.code == 0, "{}", listed.out);
+    let tested = run(&url, &token, &["webhooks", "test", "siem"]).await;
+    assert_eq!((tested.code, tested.out.as_str()), (1, ""), "{}", tested.err);
+    let shown = run(&url, &token, &["webhooks", "show", "siem", "-o", "json"]).await;
+    assert_eq!((shown.code, shown.json()), (0, json!([])));
+    let replayed = run(&url, &token, &["webhooks", "replay", "siem", "--within", "1h"]).await;
+    assert_eq!((replayed.code, replayed.err.trim()), (0, "siem: 0 under way again"));
+    assert_eq!(run(&url, &token, &["webhooks", "test", "nowhere"]).await.code, 2);
+}
