@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod problem;
 pub mod serve;
 pub mod state;
+pub mod slack;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -45,6 +46,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/openapi.json", get(openapi::openapi_json))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/v1/slack/interactive", post(slack::interactive))
+        .route("/v1/slack/links/{code}", get(slack::show).post(slack::confirm))
         .route("/metrics", get(health::metrics))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)

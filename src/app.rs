@@ -24,6 +24,7 @@ use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
 use crate::identity::store::{AgentStore, KeyName, KeyStore};
 use crate::masking::plan::Keys;
+use crate::identity::person::Person;
 use crate::notify::notifier::{Notifier, NotifierParts};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
@@ -175,7 +176,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         agents: store.clone(),
         tokens: store.clone(),
         audit,
-        people: Arc::new(ArcSwap::from_pointee(config.people.clone())),
+        people,
         databases: Arc::new(config.databases.keys().cloned().collect::<BTreeSet<_>>()),
         rules: rules.clone(),
         checks: Arc::new(checks(&services, &rules)),
@@ -240,9 +241,8 @@ fn open_desk(
 fn open_notifier(
     config: &Config,
     store: &Arc<RocksStore>,
-    desk: &Arc<Desk>,
-    audit: &Arc<AuditLog>,
-    clock: &Arc<dyn Clock>,
+    (desk, audit, clock): (&Arc<Desk>, &Arc<AuditLog>, &Arc<dyn Clock>),
+    people: &Arc<ArcSwap<Vec<Person>>>,
 ) -> anyhow::Result<Arc<Notifier>> {
     let parts = NotifierParts {
         outbox: store.clone(),
@@ -267,6 +267,7 @@ fn checks(services: &Arc<Services>, rules: &Arc<rulebook::Rulebook>) -> Vec<Chec
     checks.push(Check::new("rules", move || {
         let version = rules.current().load().version().to_owned();
         async move { if version.is_empty() { Err("no rules are loaded".to_owned()) } else { Ok(()) } }.boxed()
+        people: people.clone(),
     }));
     for (name, keeper) in &services.keepers {
         let keeper = keeper.clone();

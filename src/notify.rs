@@ -14,4 +14,6 @@ pub mod notifier;
 pub mod outbox;
 mod planner;
 pub mod schedule;
+pub mod slack;
+pub mod teams;
 pub mod webhook;

@@ -291,7 +291,8 @@ impl<'a> Check<'a> {
 }
 
 /// Keys under `notify:` that hold secrets.
-const NOTIFY_SECRETS: [&str; 4] = ["url", "secret", "previous_secret", "password"];
+const NOTIFY_SECRETS: [&str; 7] =
+    ["url", "secret", "previous_secret", "password", "bot_token", "app_token", "signing_secret"];
 
 /// May `${VARIABLE}` stand here?
 fn is_secret(path: &[Step<'_>]) -> bool {

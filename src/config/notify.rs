@@ -1,5 +1,6 @@
 //! `notify:`, checked: who is told of approvals, and how much.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ pub struct NotifyConfig {
     pub webhooks: Vec<WebhookConfig>,
     /// Mailboxes.
     pub email: Vec<EmailConfig>,
+    /// A Slack channel.
+    pub slack: Option<SlackConfig>,
+    /// Microsoft Teams.
+    pub teams: Vec<TeamsConfig>,
 }
 
 impl Default for NotifyConfig {
@@ -25,6 +30,8 @@ impl Default for NotifyConfig {
             keep: Duration::from_secs(30 * 86_400),
             webhooks: Vec::new(),
             email: Vec::new(),
+            slack: None,
+            teams: Vec::new(),
         }
     }
 }
@@ -128,4 +135,57 @@ pub struct EmailConfig {
     pub content: Content,
     /// Which events, such as `approval.requested`.
     pub events: Vec<String>,
+}
+
+/// How Slack's interactions arrive.
+#[derive(Clone, Debug)]
+pub enum SlackMode {
+    /// Over a websocket that we open.
+    Socket {
+        /// `xapp-…`, with `connections:write`.
+        app_token: Secret,
+    },
+    /// At `/v1/slack/interactive`.
+    Http {
+        /// Signs Slack's requests.
+        signing_secret: Secret,
+    },
+}
+
+/// A Slack channel.
+#[derive(Clone, Debug)]
+pub struct SlackConfig {
+    /// Unique among all channels. Default `slack`.
+    pub name: String,
+    /// `xoxb-…`, with `chat:write` and `users:read`.
+    pub bot_token: Secret,
+    /// How interactions arrive.
+    pub mode: SlackMode,
+    /// The channel's id.
+    pub channel: String,
+    /// The workspaces whose people may decide.
+    pub team_ids: Vec<String>,
+    /// Account ids of people, besides those tied by a one-time link.
+    pub people: BTreeMap<String, String>,
+    /// How much is told.
+    pub content: Content,
+    /// The Web API's address.
+    pub api_url: String,
+    /// Private addresses and plain HTTP are allowed.
+    pub allow_private: bool,
+}
+
+/// A Workflow of Microsoft Teams.
+#[derive(Clone, Debug)]
+pub struct TeamsConfig {
+    /// Unique among all channels.
+    pub name: String,
+    /// The Workflow's URL.
+    pub url: Secret,
+    /// How much is told.
+    pub content: Content,
+    /// Which events, such as `approval.requested`.
+    pub events: Vec<String>,
+    /// Private addresses and plain HTTP are allowed.
+    pub allow_private: bool,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::notify::event::{EventKind, Occurrence};
 use crate::notify::outbox::Delivery;
@@ -56,5 +57,10 @@ pub trait Channel: Send + Sync {
     /// Deliveries about different approvals that may be under way at once.
     fn at_once(&self) -> usize {
         4
+    }
+    /// Listens to what comes back, for channels that people answer in; returns when told to stop, or at once.
+    fn listen(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
+        drop(stop);
+        Box::pin(std::future::ready(()))
     }
 }

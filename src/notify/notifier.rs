@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -12,6 +13,7 @@ use crate::audit::log::AuditLog;
 use crate::clock::{Clock, Timestamp};
 use crate::config::notify::NotifyConfig;
 use crate::gate::desk::Desk;
+use crate::identity::person::Person;
 use crate::identity::store::StoreError;
 use crate::notify::channel::{Channel, Outcome};
 use crate::notify::courier::{CLOSED, Courier};
@@ -19,6 +21,8 @@ use crate::notify::email::Email;
 use crate::notify::event::EventKind;
 use crate::notify::outbox::{About, Delivery, NoteStore, OutboxStore, Progress};
 use crate::notify::planner::Planner;
+use crate::notify::slack::Slack;
+use crate::notify::teams::Teams;
 use crate::notify::webhook::Webhook;
 
 /// Deliveries that one replay brings back, at most.
@@ -37,6 +41,8 @@ pub struct NotifierParts {
     pub audit: Arc<AuditLog>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The people of `holdpoint.yaml`, replaced when it is read again.
+    pub people: Arc<ArcSwap<Vec<Person>>>,
 }
 
 /// What planner, couriers and channels share.
@@ -151,6 +157,7 @@ pub struct Notifier {
     ground: Ground,
     planner: Planner,
     couriers: Vec<Arc<Courier>>,
+    slack: Option<Slack>,
 }
 
 impl Notifier {
@@ -168,7 +175,18 @@ impl Notifier {
             let setup = |why| NotifierError::Setup { name: email.name.clone(), why };
             channels.push(Arc::new(Email::new(email, public_url).map_err(setup)?));
         }
-        Ok(Self::with_channels(config, parts, channels))
+        for teams in &config.teams {
+            let setup = |why| NotifierError::Setup { name: teams.name.clone(), why };
+            channels.push(Arc::new(Teams::new(teams, public_url).map_err(setup)?));
+        }
+        let mut slack = None;
+        if let Some(config) = &config.slack {
+            let setup = |why| NotifierError::Setup { name: config.name.clone(), why };
+            let channel = Slack::new(config, public_url, &parts).map_err(setup)?;
+            channels.push(Arc::new(channel.clone()));
+            slack = Some(channel);
+        }
+        Ok(Self { slack, ..Self::with_channels(config, parts, channels) })
     }
 
     /// The same with channels of one's own.
@@ -187,7 +205,7 @@ impl Notifier {
             Arc::new(Courier { ground: ground.clone(), channel: channel.clone(), poke: poke.clone() })
         };
         let couriers = channels.iter().map(courier).collect();
-        Self { planner: Planner { ground: ground.clone(), channels }, ground, couriers }
+        Self { planner: Planner { ground: ground.clone(), channels }, ground, couriers, slack: None }
     }
 
     /// Plans and delivers until `stop` is cancelled. What is not delivered then is delivered after the next start.
@@ -195,7 +213,7 @@ impl Notifier {
         let mut couriers = tokio::task::JoinSet::new();
         for courier in &self.couriers {
             let (courier, stop) = (courier.clone(), stop.clone());
-            couriers.spawn(async move { courier.run(stop).await });
+            couriers.spawn(async move { tokio::join!(courier.run(stop.clone()), courier.channel.listen(stop)).0 });
         }
         self.planner.run(stop).await;
         couriers.join_all().await;
@@ -207,6 +225,11 @@ impl Notifier {
     /// The store fails: nothing is sent.
     pub async fn announce(&self, kind: EventKind, body: Value) -> Result<(), StoreError> {
         self.planner.announce(kind, body).await
+    }
+
+    /// The Slack channel, if one is configured.
+    pub fn slack(&self) -> Option<&Slack> {
+        self.slack.as_ref()
     }
 
     /// Is there a channel of this name?

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
+use holdpoint::config::notify::{Content, NotifyConfig, SlackConfig, SlackMode};
+use holdpoint::identity::secret::Secret;
 use serde_json::json;
+use sha2::Sha256;
 
 use crate::cli::run;
 use crate::rig::{Rig, problem};
@@ -63,4 +67,50 @@ async fn command_line_shows_channels_and_says_what_went_wrong() {
     let replayed = run(&url, &token, &["webhooks", "replay", "siem", "--within", "1h"]).await;
     assert_eq!((replayed.code, replayed.err.trim()), (0, "siem: 0 under way again"));
     assert_eq!(run(&url, &token, &["webhooks", "test", "nowhere"]).await.code, 2);
+}
+
+fn slack() -> NotifyConfig {
+    let slack = SlackConfig {
+        name: "slack".into(),
+        bot_token: Secret::new("xoxb-1"),
+        mode: SlackMode::Http { signing_secret: Secret::new("signing") },
+        channel: "C1".into(),
+        team_ids: vec!["T1".into()],
+        people: [("U1".to_owned(), "dana".to_owned())].into(),
+        content: Content::Full,
+        api_url: "http://127.0.0.1:9/api".into(),
+        allow_private: true,
+    };
+    NotifyConfig { slack: Some(slack), ..NotifyConfig::default() }
+}
+
+#[tokio::test]
+async fn slacks_requests_need_its_signature_and_no_token() {
+    let mut rig = Rig::new().await;
+    let path = "/v1/slack/interactive";
+    let body = b"payload=%7B%22type%22%3A%22view_submission%22%2C%22view%22%3A%7B%7D%7D".to_vec();
+    assert_eq!(rig.raw("POST", path, "", &[], body.clone()).await.status, 401);
+    rig.with_notify(&slack());
+    let seconds = rig.state.clock.now().as_millis() / 1000;
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing").unwrap();
+    mac.update(format!("v0:{seconds}:").as_bytes());
+    mac.update(&body);
+    let (seconds, signature) = (seconds.to_string(), format!("v0={}", hex::encode(mac.finalize().into_bytes())));
+    let headers = [("x-slack-request-timestamp", seconds.as_str()), ("x-slack-signature", signature.as_str())];
+    assert_eq!(rig.raw("POST", path, "", &headers[..1], body.clone()).await.status, 401);
+    assert_eq!(rig.raw("POST", path, "dana", &[], body.clone()).await.status, 401, "a token is no signature");
+    let answer = rig.raw("POST", path, "", &headers, body.clone()).await;
+    assert_eq!((answer.status, &answer.json["response_action"]), (200, &json!("errors")));
+    assert_eq!(rig.raw("POST", path, "", &headers, body).await.status, 401, "replayed");
+}
+
+#[tokio::test]
+async fn one_time_codes_that_nobody_gave_out_tie_nothing() {
+    let mut rig = Rig::new().await;
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
+    rig.with_notify(&slack());
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
+    assert_eq!(problem(&rig.call("POST", "/v1/slack/links/x", "dana", &[], None).await), (404, "not-found"));
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "reader").await), (403, "forbidden"));
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "").await), (401, "unauthorized"));
 }

@@ -179,7 +179,6 @@ impl Rig {
 
     /// With one channel, `siem`, that leads to this URL.
     pub fn with_webhook(&mut self, url: &str) {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let webhook = WebhookConfig {
             name: "siem".into(),
             url: Secret::new(url),
@@ -192,7 +191,12 @@ impl Rig {
             ca: None,
             timeout: Duration::from_secs(5),
         };
-        let config = NotifyConfig { webhooks: vec![webhook], ..NotifyConfig::default() };
+        self.with_notify(&NotifyConfig { webhooks: vec![webhook], ..NotifyConfig::default() });
+    }
+
+    /// With channels.
+    pub fn with_notify(&mut self, config: &NotifyConfig) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let parts = NotifierParts {
             outbox: self.store.clone(),
             notes: self.store.clone(),
@@ -200,7 +204,7 @@ impl Rig {
             audit: self.state.audit.clone(),
             clock: self.clock.clone(),
         };
-        let notifier = Arc::new(Notifier::new(&config, "https://holdpoint.test", parts).unwrap());
+        let notifier = Arc::new(Notifier::new(config, "https://holdpoint.test", parts).unwrap());
         let (running, stop) = (notifier.clone(), self.stop.clone());
         tokio::spawn(async move { running.run(stop).await });
         self.state.notifier = Some(notifier);
@@ -208,6 +212,7 @@ impl Rig {
     }
 
     pub fn break_check(&self) {
+            people: self.state.people.clone(),
         self.check_works.store(false, Ordering::SeqCst);
     }
 

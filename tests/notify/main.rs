@@ -5,4 +5,7 @@
 mod mail;
 mod receiver;
 mod rig;
+mod slack;
+mod teams;
 mod webhooks;
+mod workspace;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use holdpoint::audit::checkpoint::NoteSigner;
 use holdpoint::audit::event::Event;
 use holdpoint::audit::log::{AuditLog, LogOptions};
@@ -43,6 +44,7 @@ pub struct Rig {
     pub store: Arc<MemoryStore>,
     pub desk: Arc<Desk>,
     pub audit: Arc<AuditLog>,
+    pub people: Arc<ArcSwap<Vec<Person>>>,
     stop: CancellationToken,
 }
 
@@ -82,7 +84,12 @@ impl Rig {
         let (owner, issued_by) = ("mia".to_owned(), "ivan".to_owned());
         let new = NewAgent { name: "bot".to_owned(), owner, issued_by, ..NewAgent::default() };
         store.add_agent(new_agent(new, TestClock.now()).0).await.unwrap();
-        Self { store, desk, audit, stop }
+        // `mia` owns the agent, `ivan` made its credential.
+        let people =
+            ["dana", "erik", "mia", "ivan"].map(|name| (name, "dba")).into_iter().chain([("otto", "marketing")]);
+        let people = people.map(|(name, group)| Person { name: PersonName(name.into()), groups: vec![group.into()] });
+        let people = Arc::new(ArcSwap::from_pointee(people.collect()));
+        Self { store, desk, audit, people, stop }
     }
 
     pub fn parts(&self) -> NotifierParts {
@@ -92,6 +99,7 @@ impl Rig {
             desk: self.desk.clone(),
             audit: self.audit.clone(),
             clock: Arc::new(TestClock),
+            people: self.people.clone(),
         }
     }
 

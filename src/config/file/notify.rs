@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::file::{Check, span};
-use crate::config::notify::{EmailConfig, MailTls, NotifyConfig, WebhookConfig};
-use crate::config::raw::notify::{EmailRaw, NotifyRaw, WebhookRaw};
+use crate::config::notify::{EmailConfig, MailTls, NotifyConfig, SlackConfig, SlackMode, TeamsConfig, WebhookConfig};
+use crate::config::raw::notify::{EmailRaw, NotifyRaw, SlackRaw, TeamsRaw, WebhookRaw};
 use crate::identity::secret::Secret;
 use crate::policy::yaml::Step;
 
@@ -15,6 +15,9 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(30);
 
 /// What mail tells of by default: that somebody is asked, and that nobody answered.
 const MAIL_EVENTS: [&str; 2] = ["approval.requested", "approval.expired"];
+
+/// What Teams is told by default: one card when somebody is asked, one when it is decided.
+const TEAMS_EVENTS: [&str; 4] = ["approval.requested", "approval.approved", "approval.denied", "approval.expired"];
 
 impl Check<'_> {
     pub(super) fn notify(&mut self, raw: &NotifyRaw) -> NotifyConfig {
@@ -31,11 +34,20 @@ impl Check<'_> {
             self.channel_name(&at, &mail.name, &mut names);
             email.extend(self.email(&at, mail));
         }
+        let mut teams = Vec::new();
+        for (index, workflow) in raw.teams.iter().enumerate() {
+            let at = [Step::Key("notify"), Step::Key("teams"), Step::Item(index)];
+            self.channel_name(&at, &workflow.name, &mut names);
+            teams.extend(self.teams(&at, workflow));
+        }
+        let slack = raw.slack.as_ref().and_then(|slack| self.slack(slack, &mut names));
         NotifyConfig {
             give_up_after: span(raw.give_up_after, 3 * 86_400_000),
             keep: span(raw.keep, 30 * 86_400_000),
             webhooks,
             email,
+            slack,
+            teams,
         }
     }
 
@@ -108,6 +120,49 @@ impl Check<'_> {
             to: raw.to.clone(),
             content: raw.content,
             events: raw.events.clone().unwrap_or_else(|| MAIL_EVENTS.map(str::to_owned).to_vec()),
+        })
+    }
+
+    fn slack(&mut self, raw: &SlackRaw, names: &mut BTreeSet<String>) -> Option<SlackConfig> {
+        let at = [Step::Key("notify"), Step::Key("slack")];
+        let name = raw.name.clone().unwrap_or_else(|| "slack".to_owned());
+        self.channel_name(&at, &name, names);
+        let bot_token = self.needed(&at, "bot_token", &raw.bot_token, &raw.bot_token_file);
+        let app_token = self.secret(&at, "app_token", &raw.app_token, &raw.app_token_file)?;
+        let signing = self.secret(&at, "signing_secret", &raw.signing_secret, &raw.signing_secret_file)?;
+        let mode = match (app_token, signing) {
+            (Some(app_token), None) => SlackMode::Socket { app_token },
+            (None, Some(signing_secret)) => SlackMode::Http { signing_secret },
+            _ => {
+                let fix = Some("give `app_token` for Socket Mode, or `signing_secret` for HTTP");
+                self.fault(&at, "exactly one of `app_token` and `signing_secret` is needed", fix);
+                return None;
+            }
+        };
+        let api_url = raw.api_url.clone().unwrap_or_else(|| "https://slack.com/api".to_owned());
+        self.web_address(&[&at[..], &[Step::Key("api_url")]].concat(), &Secret::new(&*api_url), raw.allow_private);
+        Some(SlackConfig {
+            name,
+            bot_token: bot_token?,
+            mode,
+            channel: raw.channel.clone(),
+            team_ids: raw.team_ids.clone(),
+            people: raw.people.clone(),
+            content: raw.content,
+            api_url,
+            allow_private: raw.allow_private,
+        })
+    }
+
+    fn teams(&mut self, at: &[Step<'_>], raw: &TeamsRaw) -> Option<TeamsConfig> {
+        let url = self.needed(at, "url", &raw.url, &raw.url_file)?;
+        self.web_address(&[at, &[Step::Key("url")]].concat(), &url, raw.allow_private);
+        Some(TeamsConfig {
+            name: raw.name.clone(),
+            url,
+            content: raw.content,
+            events: raw.events.clone().unwrap_or_else(|| TEAMS_EVENTS.map(str::to_owned).to_vec()),
+            allow_private: raw.allow_private,
         })
     }
 

@@ -1,5 +1,7 @@
 //! `notify:` as people write it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -22,6 +24,79 @@ pub struct NotifyRaw {
     /// Mailboxes.
     #[serde(default)]
     pub email: Vec<EmailRaw>,
+    /// A Slack channel.
+    #[serde(default)]
+    pub slack: Option<SlackRaw>,
+    /// Workflows of Microsoft Teams.
+    #[serde(default)]
+    pub teams: Vec<TeamsRaw>,
+}
+
+/// A Workflow of Microsoft Teams ("When a Teams webhook request is received"): a card with a link to the page.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamsRaw {
+    /// Its name: letters, digits, `-` and `_`. Unique among all channels.
+    pub name: String,
+    /// The Workflow's URL, which is a secret: `${VARIABLE}`, or the URL itself.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A file with the URL.
+    #[serde(default)]
+    pub url_file: Option<String>,
+    /// How much is told. Default `summary`.
+    #[serde(default)]
+    pub content: Content,
+    /// Which events. Default: asked, approved, denied, expired.
+    #[serde(default)]
+    pub events: Option<Vec<String>>,
+    /// Allow private addresses and plain HTTP. Default false.
+    #[serde(default)]
+    pub allow_private: bool,
+}
+
+/// A Slack channel: one message per approval, edited in place. Give `app_token` (Socket Mode) or `signing_secret` (HTTP).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlackRaw {
+    /// Its name: letters, digits, `-` and `_`. Unique among all channels. Default `slack`.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// `xoxb-…`, with `chat:write` and `users:read`: `${VARIABLE}`, or the token itself.
+    #[serde(default)]
+    pub bot_token: Option<String>,
+    /// A file with it.
+    #[serde(default)]
+    pub bot_token_file: Option<String>,
+    /// `xapp-…`, with `connections:write`, for Socket Mode: nothing has to be reachable from outside.
+    #[serde(default)]
+    pub app_token: Option<String>,
+    /// A file with it.
+    #[serde(default)]
+    pub app_token_file: Option<String>,
+    /// Signs what Slack sends to `/v1/slack/interactive`.
+    #[serde(default)]
+    pub signing_secret: Option<String>,
+    /// A file with it.
+    #[serde(default)]
+    pub signing_secret_file: Option<String>,
+    /// The channel's id, such as `C0123ABCD`.
+    pub channel: String,
+    /// The workspaces whose people may decide, such as `T0123ABCD`.
+    #[schemars(length(min = 1))]
+    pub team_ids: Vec<String>,
+    /// Account ids of people: `U0123ABCD: dana@example.com`. Others tie their accounts themselves, by a one-time link.
+    #[serde(default)]
+    pub people: BTreeMap<String, String>,
+    /// How much is told. Approving in Slack needs `full`. Default `summary`.
+    #[serde(default)]
+    pub content: Content,
+    /// The Web API's address. Default `https://slack.com/api`.
+    #[serde(default)]
+    pub api_url: Option<String>,
+    /// Allow private addresses and plain HTTP. Default false.
+    #[serde(default)]
+    pub allow_private: bool,
 }
 
 /// Mail to some people, with a link to the page; nothing can be decided by opening a link.

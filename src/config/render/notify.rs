@@ -1,6 +1,6 @@
 //! `notify:` with the values that count. URLs may be secrets, so they are starred with the rest.
 
-use crate::config::notify::{EmailConfig, NotifyConfig, WebhookConfig};
+use crate::config::notify::{EmailConfig, NotifyConfig, SlackConfig, SlackMode, WebhookConfig};
 use crate::config::render::{Lines, path, quoted};
 use crate::policy::span;
 
@@ -20,6 +20,37 @@ pub(super) fn render(text: &mut Lines, notify: &NotifyConfig) {
     for mail in &notify.email {
         email(text, mail);
     }
+    if let Some(config) = &notify.slack {
+        slack(text, config);
+    }
+    if !notify.teams.is_empty() {
+        text.head(1, "teams");
+    }
+    for workflow in &notify.teams {
+        text.put(2, "- name", &quoted(&workflow.name));
+        text.put(3, "url", "\"***\"");
+        text.put(3, "content", &word(&workflow.content));
+        text.put(3, "events", &list(&workflow.events));
+        text.put(3, "allow_private", &workflow.allow_private.to_string());
+    }
+}
+
+fn slack(text: &mut Lines, slack: &SlackConfig) {
+    text.head(1, "slack");
+    text.put(2, "name", &quoted(&slack.name));
+    text.put(2, "bot_token", "\"***\"");
+    match slack.mode {
+        SlackMode::Socket { .. } => text.put(2, "app_token", "\"***\""),
+        SlackMode::Http { .. } => text.put(2, "signing_secret", "\"***\""),
+    }
+    text.put(2, "channel", &quoted(&slack.channel));
+    text.put(2, "team_ids", &list(&slack.team_ids));
+    let people: Vec<String> =
+        slack.people.iter().map(|(user, person)| format!("{}: {}", quoted(user), quoted(person))).collect();
+    text.put(2, "people", &format!("{{ {} }}", people.join(", ")));
+    text.put(2, "content", &word(&slack.content));
+    text.put(2, "api_url", &quoted(&slack.api_url));
+    text.put(2, "allow_private", &slack.allow_private.to_string());
 }
 
 fn email(text: &mut Lines, mail: &EmailConfig) {

@@ -1,7 +1,7 @@
 //! `notify:`: secrets from everywhere, and all faults.
 
 use super::read;
-use crate::config::notify::{Content, MailTls, WebhookFormat};
+use crate::config::notify::{Content, MailTls, SlackMode, WebhookFormat};
 use crate::config::render::render;
 
 const SHOP: &str = "version: 1\ndatabases: { shop: { host: h, user: u } }\n";
@@ -69,6 +69,27 @@ fn mail_leaves_this_machine_with_tls_only() {
         ("host: h, user: u", "notify.email[0].user: `user` and `password` belong together"),
     ] {
         let found = mail(rest).unwrap_err();
+        assert!(found.len() == 1 && found[0].contains(fault), "{found:?}");
+    }
+}
+
+#[test]
+fn slack_takes_one_way_in_and_hides_its_tokens() {
+    let slack = |rest: &str| {
+        read(&format!("{SHOP}notify: {{ slack: {{ bot_token: xoxb-s3cret, channel: C1, team_ids: [T1], {rest} }} }}\n"))
+    };
+    let config = slack("app_token: \"${SHOP_PASSWORD}\", people: { U1: dana }").unwrap();
+    let read = config.notify.slack.as_ref().unwrap();
+    assert!(matches!(&read.mode, SlackMode::Socket { app_token } if app_token.expose() == "s3cret"));
+    assert_eq!((read.name.as_str(), read.api_url.as_str()), ("slack", "https://slack.com/api"));
+    let shown = render(&config);
+    assert!(shown.contains("app_token: \"***\"") && !shown.contains("s3cret"), "{shown}");
+    for (rest, fault) in [
+        ("app_token: a, signing_secret: b", "exactly one of `app_token` and `signing_secret` is needed"),
+        ("content: full", "exactly one of `app_token` and `signing_secret` is needed"),
+        ("app_token: a, api_url: \"http://x/\"", "notify.slack.api_url: this is not a URL that may be sent to"),
+    ] {
+        let found = slack(rest).unwrap_err();
         assert!(found.len() == 1 && found[0].contains(fault), "{found:?}");
     }
 }
