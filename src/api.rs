@@ -7,13 +7,14 @@ pub mod admin;
 pub mod approvals;
 pub mod auth;
 pub mod extract;
+pub mod grants;
 pub mod health;
 pub mod layers;
 pub mod openapi;
 pub mod problem;
 pub mod serve;
-pub mod state;
 pub mod slack;
+pub mod state;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -37,17 +38,19 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/tokens/{id_and_verb}", post(tokens::act))
         .route("/v1/channels", get(channels::list))
         .route("/v1/channels/{name_and_verb}", get(channels::show).post(channels::act))
+        .route("/v1/grants", get(grants::list).post(grants::create))
+        .route("/v1/grants/{id_and_verb}", post(grants::act))
         .route("/v1/rules", get(rules::show))
         .route("/v1/rules:reload", post(rules::reload))
         .route("/v1/explain", post(rules::explain))
         .route("/v1/audit/events", get(audit::events))
         .route("/v1/audit/events/{seq}/proof", get(audit::proof))
         .route("/v1/audit/checkpoints", get(audit::checkpoints))
+        .route("/v1/slack/interactive", post(slack::interactive))
+        .route("/v1/slack/links/{code}", get(slack::show).post(slack::confirm))
         .route("/openapi.json", get(openapi::openapi_json))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/v1/slack/interactive", post(slack::interactive))
-        .route("/v1/slack/links/{code}", get(slack::show).post(slack::confirm))
         .route("/metrics", get(health::metrics))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)

@@ -19,12 +19,14 @@ use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::gate::desk::pace::PaceLimits;
 use crate::gate::desk::{Desk, DeskLimits, DeskParts};
+use crate::gate::grants::{Grants, GrantsParts};
 use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
+use crate::identity::person::Person;
 use crate::identity::store::{AgentStore, KeyName, KeyStore};
 use crate::masking::plan::Keys;
-use crate::identity::person::Person;
 use crate::notify::notifier::{Notifier, NotifierParts};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
@@ -147,7 +149,16 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
     let draining = CancellationToken::new();
     let desk = open_desk(&config, &store, &audit, &clock)?;
-    let notifier = open_notifier(&config, &store, &desk, &audit, &clock)?;
+    let grants = Arc::new(Grants::new(GrantsParts {
+        grants: store.clone(),
+        desk: desk.clone(),
+        agents: store.clone(),
+        tokens: store.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    }));
+    let people = Arc::new(ArcSwap::from_pointee(config.people.clone()));
+    let notifier = open_notifier(&config, &store, (&desk, &audit, &clock), &people)?;
     rules.tell(notifier.clone());
     let refusals = Arc::new(Refusals(audit.clone()));
     let master = fresh_or_stored(&store, KeyName::Masking).await?;
@@ -185,6 +196,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         draining: draining.clone(),
         public_url: Arc::from(config.api.public_url.as_str()),
         identity_writes: Arc::default(),
+        grants: Some(grants),
         notifier: Some(notifier.clone()),
         answers: Arc::default(),
     };
@@ -225,6 +237,11 @@ fn open_desk(
     let limits = DeskLimits {
         waiting_max: places(config.hold.waiting_max),
         waiting_max_per_agent: places(config.hold.waiting_max_per_agent),
+        pace: PaceLimits {
+            asks_per_minute: config.pace.asks_per_minute.map(places),
+            denials: config.pace.denials.map(places),
+            pause: config.pace.pause,
+        },
         ..DeskLimits::default()
     };
     let parts = DeskParts {
@@ -250,6 +267,7 @@ fn open_notifier(
         desk: desk.clone(),
         audit: audit.clone(),
         clock: clock.clone(),
+        people: people.clone(),
     };
     let notifier = Notifier::new(&config.notify, &config.api.public_url, parts);
     Ok(Arc::new(notifier.context("notifications cannot be set up")?))
@@ -267,7 +285,6 @@ fn checks(services: &Arc<Services>, rules: &Arc<rulebook::Rulebook>) -> Vec<Chec
     checks.push(Check::new("rules", move || {
         let version = rules.current().load().version().to_owned();
         async move { if version.is_empty() { Err("no rules are loaded".to_owned()) } else { Ok(()) } }.boxed()
-        people: people.clone(),
     }));
     for (name, keeper) in &services.keepers {
         let keeper = keeper.clone();

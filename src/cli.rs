@@ -6,6 +6,7 @@ pub mod audit;
 pub mod check;
 pub mod client;
 pub mod exit;
+pub mod grants;
 pub mod offline;
 pub mod print;
 pub mod rules;
@@ -92,6 +93,8 @@ pub enum Command {
     Tokens(Printing<tokens::TokensCommand>),
     /// Look at what waits, and decide.
     Approvals(Printing<approvals::ApprovalsCommand>),
+    /// Give, list and take back standing, bounded approvals.
+    Grants(Printing<grants::GrantsCommand>),
     /// Look at the channels that messages go to; test them, deliver again.
     #[command(alias = "channels")]
     Webhooks(Printing<webhooks::WebhooksCommand>),
@@ -118,6 +121,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Agents(printing) => agents::run(&printed(global, printing.output), printing.command).await,
         Command::Tokens(printing) => tokens::run(&printed(global, printing.output), printing.command).await,
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
+        Command::Grants(printing) => grants::run(&printed(global, printing.output), printing.command).await,
         Command::Webhooks(printing) => webhooks::run(&printed(global, printing.output), printing.command).await,
         Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),

@@ -38,6 +38,8 @@ pub struct Config {
     pub limits: Limits,
     /// Audit settings.
     pub audit: AuditConfig,
+    /// How often an agent may ask people.
+    pub pace: PaceConfig,
     /// Who is told what becomes of approvals.
     pub notify: notify::NotifyConfig,
 }
@@ -140,6 +142,17 @@ pub struct HoldConfig {
     pub waiting_max_per_agent: u32,
     /// Most holds waiting at once in all. Default 1000.
     pub waiting_max: u32,
+}
+
+/// How often an agent may ask people. The default sets no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PaceConfig {
+    /// New approvals of one agent per minute.
+    pub asks_per_minute: Option<u32>,
+    /// A pause after this many denials within its own length.
+    pub denials: Option<u32>,
+    /// How long that pause is. Default 10 min.
+    pub pause: Duration,
 }
 
 /// Bounds.

@@ -4,6 +4,7 @@ pub mod approval;
 pub mod decision;
 pub mod desk;
 pub mod digest;
+pub mod grants;
 pub mod life;
 pub mod quorum;
 pub mod refusal;

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::api::admin::{agents, audit, channels, rules, tokens};
 use crate::api::approvals::{self, decide, events};
-use crate::api::{health, slack};
+use crate::api::{grants, health, slack};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,7 +22,7 @@ use crate::api::{health, slack};
         approvals::list, approvals::show, decide::decide, events::events,
         agents::list, agents::create, agents::remove, agents::act,
         tokens::list, tokens::create, tokens::act,
-        
+        grants::list, grants::create, grants::act,
         channels::list, channels::show, channels::act, slack::show, slack::confirm,
         rules::show, rules::reload, rules::explain,
         audit::events, audit::checkpoints, audit::proof,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::config::raw::{ApiRaw, ConfigFile, DatabaseRaw, TlsMode, TlsRaw};
 use crate::config::{
-    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, SslMode, Upstream,
+    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, PaceConfig, SslMode, Upstream,
 };
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
@@ -120,6 +120,11 @@ impl<'a> Check<'a> {
                 checkpoint_every: span(raw.audit.checkpoint_every, 60_000),
                 checkpoint_file: raw.audit.checkpoint_file.as_deref().map(|file| self.path(file)),
                 sync_every: span(raw.audit.sync_every, 50),
+            },
+            pace: PaceConfig {
+                asks_per_minute: raw.pace.asks_per_minute,
+                denials: raw.pace.denials,
+                pause: span(raw.pace.pause, 600_000),
             },
             notify,
         })

@@ -101,6 +101,13 @@ fn times_and_bounds(text: &mut Lines, config: &Config) {
     }
     text.put(1, "waiting_max_per_agent", &hold.waiting_max_per_agent.to_string());
     text.put(1, "waiting_max", &hold.waiting_max.to_string());
+    text.head(0, "pace");
+    for (key, most) in [("asks_per_minute", config.pace.asks_per_minute), ("denials", config.pace.denials)] {
+        if let Some(most) = most {
+            text.put(1, key, &most.to_string());
+        }
+    }
+    text.put(1, "pause", &span::format(config.pace.pause));
     let limits = &config.limits;
     text.head(0, "limits");
     text.put(1, "clients_max", &limits.clients_max.to_string());

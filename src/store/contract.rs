@@ -1,5 +1,6 @@
 //! What every store has to do, run on each of them.
 
+mod grants;
 mod outbox;
 
 use std::path::{Path, PathBuf};
@@ -189,6 +190,7 @@ async fn keys_are_made_once(store: &dyn KeyStore) {
     assert!(store.key(KeyName::AuditSigning).unwrap().is_none());
 }
 
+use grants::{grants_are_written_by_compare_and_set, shapes_are_kept_by_approval};
 use outbox::{
     changes_are_kept_until_they_are_planned, deliveries_wait_until_they_end, notes_are_kept_by_space_and_taken_once,
     only_old_ended_deliveries_are_forgotten,
@@ -226,4 +228,6 @@ contract!(
     deliveries_wait_until_they_end,
     only_old_ended_deliveries_are_forgotten,
     notes_are_kept_by_space_and_taken_once,
+    grants_are_written_by_compare_and_set,
+    shapes_are_kept_by_approval,
 );

@@ -1,5 +1,6 @@
 //! Everything in memory, for tests: the same contract as RocksDB, and faults on demand.
 
+mod grants;
 mod outbox;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,8 +11,10 @@ use parking_lot::Mutex;
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::gate::approval::Approval;
 use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::grants::grant::Grant;
+use crate::gate::grants::shape::Shape;
 use crate::identity::agent::Agent;
-use crate::identity::ids::{AgentName, ApprovalId};
+use crate::identity::ids::{AgentName, ApprovalId, GrantId};
 use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, StoreError, TokenStore};
 use crate::identity::token::Token;
 use crate::notify::outbox::Delivery;
@@ -59,6 +62,8 @@ struct State {
     outbox: BTreeMap<u64, Delivery>,
     next_delivery: u64,
     notes: BTreeMap<(String, String), String>,
+    grants: BTreeMap<GrantId, Grant>,
+    shapes: BTreeMap<ApprovalId, Shape>,
     faults: [Fault; 4],
 }
 

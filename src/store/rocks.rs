@@ -6,6 +6,7 @@
 mod approvals;
 mod audit;
 mod columns;
+mod grants;
 mod identity;
 mod outbox;
 

@@ -7,6 +7,7 @@ mod auth;
 mod channels;
 mod cli;
 mod decide;
+mod grants;
 mod live;
 mod read;
 mod rig;

@@ -22,6 +22,7 @@ use holdpoint::config::notify::{Content, NotifyConfig, WebhookConfig, WebhookFor
 use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Requester, ShownStatement, Target};
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
 use holdpoint::gate::desk::{Desk, DeskLimits, DeskParts};
+use holdpoint::gate::grants::{Grants, GrantsParts};
 use holdpoint::gate::life::Times;
 use holdpoint::identity::credential::{NewAgent, new_agent};
 use holdpoint::identity::ids::{AgentName, ApprovalId, PersonName, RuleId, SessionId};
@@ -137,7 +138,15 @@ impl Rig {
         let (running, stopped) = (desk.clone(), stop.clone());
         tokio::spawn(async move { running.run(stopped.cancelled()).await });
         let check_works = Arc::new(AtomicBool::new(true));
-        let state = state(&clock, &store, desk, audit, &check_works);
+        let mut state = state(&clock, &store, desk, audit, &check_works);
+        state.grants = Some(Arc::new(Grants::new(GrantsParts {
+            grants: store.clone(),
+            desk: state.desk.clone(),
+            agents: store.clone(),
+            tokens: store.clone(),
+            audit: state.audit.clone(),
+            clock: clock.clone(),
+        })));
         let mut rig = Self {
             router: api::router(state.clone()),
             state,
@@ -203,6 +212,7 @@ impl Rig {
             desk: self.state.desk.clone(),
             audit: self.state.audit.clone(),
             clock: self.clock.clone(),
+            people: self.state.people.clone(),
         };
         let notifier = Arc::new(Notifier::new(config, "https://holdpoint.test", parts).unwrap());
         let (running, stop) = (notifier.clone(), self.stop.clone());
@@ -212,7 +222,6 @@ impl Rig {
     }
 
     pub fn break_check(&self) {
-            people: self.state.people.clone(),
         self.check_works.store(false, Ordering::SeqCst);
     }
 
@@ -370,6 +379,7 @@ fn state(
         draining: CancellationToken::new(),
         public_url: "https://holdpoint.test".into(),
         identity_writes: Arc::default(),
+        grants: None,
         notifier: None,
         answers: Arc::default(),
     }

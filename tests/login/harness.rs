@@ -9,7 +9,7 @@ use holdpoint::audit::event::Event;
 use holdpoint::clock::Timestamp;
 use holdpoint::config::notify::NotifyConfig;
 use holdpoint::config::{
-    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, SslMode, Upstream,
+    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, PaceConfig, SslMode, Upstream,
 };
 use holdpoint::identity::agent::Agent;
 use holdpoint::identity::ids::{AgentName, PersonName};
@@ -134,6 +134,7 @@ pub fn upstream(server: &Postgres) -> Upstream {
 pub fn config(tls: ClientTls, shop: Upstream) -> Config {
     Config {
         notify: NotifyConfig::default(),
+        pace: PaceConfig::default(),
         postgres: Listener { listen: ([127, 0, 0, 1], 0).into(), tls },
         api: ApiConfig { listen: ([127, 0, 0, 1], 0).into(), public_url: String::new(), tls: None },
         store: "unused".into(),

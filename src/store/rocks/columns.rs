@@ -32,9 +32,13 @@ pub(super) const OUTBOX: Column = Column { name: "outbox" };
 pub(super) const OUTBOX_WAITING: Column = Column { name: "outbox_waiting" };
 /// Space, a zero byte and key -> note.
 pub(super) const NOTES: Column = Column { name: "notes" };
+/// Grant id -> grant.
+pub(super) const GRANTS: Column = Column { name: "grants" };
+/// Approval id -> what a grant from it would be bound to.
+pub(super) const SHAPES: Column = Column { name: "shapes" };
 
 /// All of them.
-pub(super) const ALL: [Column; 13] = [
+pub(super) const ALL: [Column; 15] = [
     META,
     APPROVALS,
     APPROVALS_BY_TIME,
@@ -48,4 +52,6 @@ pub(super) const ALL: [Column; 13] = [
     OUTBOX,
     OUTBOX_WAITING,
     NOTES,
+    GRANTS,
+    SHAPES,
 ];
