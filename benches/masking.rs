@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use holdpoint::catalog::mysql_type::MySqlType;
 use holdpoint::catalog::{Catalog, Column, ColumnKey, Parts, Relation, RelationKey, RelationKind};
 use holdpoint::masking::column::{Format, ResultColumn};
 use holdpoint::masking::copy::CopyMasker;
@@ -27,11 +28,16 @@ const CELLS: [&str; 6] =
     ["1048576", "ann.example@mail.example.org", "Ann Example", "4111111111111111", "Utrecht", "2024-05-17 12:34"];
 
 fn customers(mask: Option<&MaskSpec>) -> Plan {
+    planned(mask, 25, Format::Text)
+}
+
+/// Six text columns of this type, rows in this format.
+fn planned(mask: Option<&MaskSpec>, type_oid: u32, format: Format) -> Plan {
     let number = |at: usize| i16::try_from(at + 1).expect("six columns");
     let column = |at: usize| Column {
         number: number(at),
         name: format!("c{at}").into(),
-        type_oid: 25,
+        type_oid,
         not_null: false,
         generated: None,
     };
@@ -61,8 +67,7 @@ fn customers(mask: Option<&MaskSpec>) -> Plan {
     }
     let sources = |at: usize| vec![Source { column: key(at), flow: Flow::Plain }];
     let outputs: Vec<_> = (0..6).map(|at| Output { name: "c".into(), sources: sources(at), unknown: false }).collect();
-    let described =
-        |at: usize| ResultColumn { name: "c".into(), origin: Some(key(at)), type_oid: 25, format: Format::Text };
+    let described = |at: usize| ResultColumn { name: "c".into(), origin: Some(key(at)), type_oid, format };
     let described: Vec<_> = (0..6).map(described).collect();
     plan(Some(&outputs), &described, &map, &catalog, &Keys::new([1; 32])).plan
 }
@@ -116,6 +121,42 @@ fn rows(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// MySQL's rows of the same cells, text and binary.
+fn mysql_rows(criterion: &mut Criterion) {
+    let fields = |header: &[u8]| {
+        let mut payload = header.to_vec();
+        for cell in CELLS {
+            payload.push(u8::try_from(cell.len()).expect("short"));
+            payload.extend(cell.as_bytes());
+        }
+        payload
+    };
+    let (text, binary) = (fields(&[]), fields(&[0, 0]));
+    let mut out = BytesMut::with_capacity(1 << 16);
+    for (name, payload, format) in [("text", text, Format::Text), ("binary", binary, Format::MySqlBinary)] {
+        let mut group = criterion.benchmark_group(format!("MySQL {name} row of 6, 2 masked"));
+        group.throughput(Throughput::Elements(ROWS as u64));
+        let oid = MySqlType::Text.oid();
+        let plans = masks().map(|(name, mask)| (name, planned(Some(&mask), oid, format)));
+        for (name, plan) in [("no mask", planned(None, oid, format))].into_iter().chain(plans) {
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    for _ in 0..ROWS {
+                        let done = match format {
+                            Format::Text => plan.mask_mysql_text_row(black_box(&payload), &mut out),
+                            _ => plan.mask_mysql_binary_row(black_box(&payload), &mut out),
+                        };
+                        done.expect("a sound row");
+                    }
+                    out.len()
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
 fn copies(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("copy row of 6, 2 redacted");
     group.throughput(Throughput::Elements(ROWS as u64));
@@ -139,5 +180,5 @@ fn copies(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rows, copies);
+criterion_group!(benches, rows, mysql_rows, copies);
 criterion_main!(benches);

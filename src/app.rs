@@ -19,9 +19,9 @@ use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::gate::desk::grants::{Grants, GrantsParts};
 use crate::gate::desk::pace::PaceLimits;
 use crate::gate::desk::{Desk, DeskLimits, DeskParts};
-use crate::gate::grants::{Grants, GrantsParts};
 use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
 use crate::identity::person::Person;
@@ -30,9 +30,10 @@ use crate::masking::plan::Keys;
 use crate::notify::notifier::{Notifier, NotifierParts};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
-use crate::session::postgres::Session;
+use crate::session::login::mysql::MysqlEstablished;
 use crate::session::services::Services;
 use crate::session::shared::{AgentDirectory, RefusalSink, Shared};
+use crate::session::{mysql, postgres};
 use crate::store::rocks::RocksStore;
 
 /// The system's clock.
@@ -92,6 +93,14 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let postgres = TcpListener::bind(config.postgres.listen)
         .await
         .with_context(|| format!("cannot listen for PostgreSQL clients on {}", config.postgres.listen))?;
+    let mysql = match &config.mysql {
+        None => None,
+        Some(mysql) => Some(
+            TcpListener::bind(mysql.listen)
+                .await
+                .with_context(|| format!("cannot listen for MySQL clients on {}", mysql.listen))?,
+        ),
+    };
     let api_listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("cannot listen for the API on {}", config.api.listen))?;
@@ -112,7 +121,10 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     tracing::info!(postgres = %config.postgres.listen, api = %config.api.listen, "holdpoint serves");
     let services = running.services.clone();
     let on_established = move |established: Established| serve_one(services.clone(), established);
-    crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established).await;
+    let postgres =
+        crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
+    let mysql = serve_mysql(mysql, &running);
+    tokio::join!(postgres, mysql);
     // Sessions are over: nothing new can be asked. The API goes last, so that people see how it ended.
     ended.cancel();
     let _api_ended = api.await;
@@ -123,6 +135,32 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     running.services.audit.close().await;
     tracing::info!("holdpoint stopped");
     Ok(())
+}
+
+/// Serves MySQL clients, if anybody is to, until the process drains.
+async fn serve_mysql(listener: Option<TcpListener>, running: &Running) {
+    let Some(listener) = listener else { return };
+    tracing::info!(mysql = ?listener.local_addr().ok(), "holdpoint serves MySQL clients");
+    let (services, shared) = (running.services.clone(), running.shared.clone());
+    let on_established =
+        move |established: MysqlEstablished| serve_one_mysql(services.clone(), shared.clone(), established);
+    crate::session::accept::run_mysql(listener, running.shared.clone(), running.draining.clone(), on_established).await;
+}
+
+async fn serve_one_mysql(services: Arc<Services>, shared: Arc<Shared>, established: MysqlEstablished) {
+    let Some(keeper) = services.keepers.get(&established.database).cloned() else { return };
+    let opened = Event::SessionOpened {
+        session: established.session,
+        agent: established.agent.name.clone(),
+        client_addr: established.peer.to_string(),
+        database: established.database.clone(),
+        tls: established.tls.clone(),
+        application_name: established.application_name.clone(),
+    };
+    let _counted = services.audit.record(opened);
+    let _connected = Connected::new("mysql");
+    let session = mysql::Session::new(established, services, keeper, shared);
+    let _end = session.run().await;
 }
 
 async fn serve_one(services: Arc<Services>, established: Established) {
@@ -136,10 +174,26 @@ async fn serve_one(services: Arc<Services>, established: Established) {
         application_name: established.application_name.clone(),
     };
     let _counted = services.audit.record(opened);
-    metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").increment(1.0);
-    let session = Session::new(established, services, keeper);
+    let _connected = Connected::new("postgres");
+    let session = postgres::Session::new(established, services, keeper);
     let _end = session.run().await;
-    metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => "postgres").decrement(1.0);
+}
+
+/// Counts one client connection as long as it lives.
+struct Connected(metrics::Gauge);
+
+impl Connected {
+    fn new(protocol: &'static str) -> Self {
+        let gauge = metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => protocol);
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::PrometheusHandle) -> anyhow::Result<Running> {

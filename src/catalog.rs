@@ -6,12 +6,22 @@
 pub mod load;
 pub mod mysql_type;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A relation's identity within one snapshot's database. PostgreSQL: its OID.
+/// Whose server speaks the MySQL protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flavour {
+    /// MariaDB.
+    MariaDb,
+    /// MySQL, and what is built from it.
+    MySql,
+}
+
+/// A relation's identity within one snapshot's database. PostgreSQL: its OID. MySQL: made of its schema and name, from
+/// 16384 for users' relations, below for the server's own (`load/mysql`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RelationKey(pub u32);
@@ -149,8 +159,13 @@ pub struct Catalog {
     pub database: Arc<str>,
     /// Content hash of the snapshot: equal version, equal content.
     pub version: u64,
-    /// Server version number (`server_version_num`), such as 150018.
+    /// Server version number: PostgreSQL's `server_version_num`, such as 150018; MySQL's as executable comments count it.
     pub server_version: u32,
+    /// Whose MySQL it is; `None` for PostgreSQL.
+    pub flavour: Option<Flavour>,
+    /// MySQL's `lower_case_table_names`: 0 compares names of schemas and relations exactly, 1 and 2 without regard to case.
+    /// 0 for PostgreSQL.
+    pub lower_case_table_names: u8,
     relations: HashMap<RelationKey, Arc<Relation>>,
     by_name: HashMap<(Arc<str>, Arc<str>), RelationKey>,
     functions: HashMap<Arc<str>, Vec<Arc<Function>>>,
@@ -158,6 +173,7 @@ pub struct Catalog {
     schemas: Vec<Arc<str>>,
     user_operators: Vec<(Arc<str>, Arc<str>)>,
     user_casts: bool,
+    hidden: HashSet<ColumnKey>,
 }
 
 /// The parts a snapshot is built from.
@@ -175,6 +191,12 @@ pub struct Parts {
     pub user_operators: Vec<(Arc<str>, Arc<str>)>,
     /// Are there user-defined casts (outside extensions known to be harmless)?
     pub user_casts: bool,
+    /// Whose MySQL it is; `None` for PostgreSQL.
+    pub flavour: Option<Flavour>,
+    /// MySQL's `lower_case_table_names`.
+    pub lower_case_table_names: u8,
+    /// Columns that `*` leaves out (MySQL's `INVISIBLE`).
+    pub hidden: Vec<ColumnKey>,
 }
 
 impl Catalog {
@@ -188,6 +210,9 @@ impl Catalog {
             schemas: parts.schemas,
             user_operators: parts.user_operators,
             user_casts: parts.user_casts,
+            flavour: parts.flavour,
+            lower_case_table_names: parts.lower_case_table_names,
+            hidden: parts.hidden.into_iter().collect(),
             ..Self::default()
         };
         for relation in parts.relations {
@@ -210,6 +235,23 @@ impl Catalog {
         self.relations.get(self.by_name.get(&(Arc::from(schema), Arc::from(name)))?)
     }
 
+    /// The relation that MySQL means by these names: as `lower_case_table_names` compares them, those of
+    /// `information_schema` always without regard to case. `None` also where several differ in case only.
+    pub fn relation_folded(&self, schema: &str, name: &str) -> Option<&Arc<Relation>> {
+        let exact = self.relation_named(schema, name);
+        if exact.is_some() || (self.lower_case_table_names == 0 && !schema.eq_ignore_ascii_case("information_schema")) {
+            return exact;
+        }
+        let mut found = self.relations().filter(|one| folds(&one.schema, schema) && folds(&one.name, name));
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    }
+
+    /// Does `*` leave this column out?
+    pub fn is_hidden(&self, key: ColumnKey) -> bool {
+        self.hidden.contains(&key)
+    }
+
     /// All relations, in no order.
     pub fn relations(&self) -> impl Iterator<Item = &Arc<Relation>> {
         self.relations.values()
@@ -218,6 +260,11 @@ impl Catalog {
     /// User functions of this name, in any schema.
     pub fn functions_named(&self, name: &str) -> &[Arc<Function>] {
         self.functions.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// All user functions, in no order.
+    pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.functions.values().flatten()
     }
 
     /// A user type by OID.
@@ -267,8 +314,105 @@ impl Relation {
         self.columns.iter().find(|column| &*column.name == name)
     }
 
+    /// The column of this name as MySQL compares names of columns: without regard to case.
+    pub fn column_folded(&self, name: &str) -> Option<&Column> {
+        self.column_named(name).or_else(|| self.columns.iter().find(|column| folds(&column.name, name)))
+    }
+
     /// `schema.name`.
     pub fn qualified(&self) -> String {
         format!("{}.{}", self.schema, self.name)
+    }
+}
+
+/// The column a MySQL server names in a column definition: `schema`, `org_table`, `org_name`. `None` where it names nothing
+/// that exists, as for expressions and aliases. Its word can be forged by an alias, so it may add taint and never clears any.
+///
+/// Materialised derived tables name their base table without its schema: that is believed if only one relation has the name.
+pub fn origin(catalog: &Catalog, schema: &str, org_table: &str, org_name: &str) -> Option<ColumnKey> {
+    let relation = if schema.is_empty() && !org_table.is_empty() {
+        let mut found = catalog.relations().filter(|one| folds(&one.name, org_table));
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    } else {
+        catalog.relation_folded(schema, org_table)
+    }?;
+    let column = relation.column_folded(org_name)?;
+    Some(ColumnKey { relation: relation.key, number: column.number })
+}
+
+/// Equal without regard to case.
+fn folds(stored: &str, written: &str) -> bool {
+    stored == written || stored.to_lowercase() == written.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relation(key: u32, schema: &str, name: &str, columns: &[&str]) -> Relation {
+        let column = |(at, name): (usize, &&str)| Column {
+            number: i16::try_from(at + 1).unwrap(),
+            name: Arc::from(*name),
+            type_oid: 0,
+            not_null: false,
+            generated: None,
+        };
+        Relation {
+            key: RelationKey(key),
+            schema: schema.into(),
+            name: name.into(),
+            kind: RelationKind::Table,
+            columns: columns.iter().enumerate().map(column).collect(),
+            unique_keys: Vec::new(),
+            definition: None,
+            parents: Vec::new(),
+            children: Vec::new(),
+            has_rules: false,
+            has_triggers: false,
+            has_row_security: false,
+            rows_estimate: 0.0,
+        }
+    }
+
+    fn catalog(lower_case_table_names: u8) -> Catalog {
+        let relations = vec![
+            relation(20_000, "shop", "Customers", &["id", "E-Mail"]),
+            relation(20_001, "crm", "leads", &["id"]),
+            relation(20_002, "shop", "leads", &["id"]),
+            relation(5, "information_schema", "TABLES", &["TABLE_NAME"]),
+        ];
+        let parts = Parts { relations, flavour: Some(Flavour::MySql), lower_case_table_names, ..Parts::default() };
+        Catalog::new("shop".into(), 1, 80_403, parts)
+    }
+
+    #[test]
+    fn names_fold_as_the_server_folds_them() {
+        let key = |mode, schema, name| catalog(mode).relation_folded(schema, name).map(|found| found.key.0);
+        assert_eq!(key(0, "shop", "Customers"), Some(20_000));
+        assert_eq!(key(0, "shop", "customers"), None);
+        assert_eq!(key(1, "SHOP", "customers"), Some(20_000));
+        assert_eq!(key(2, "shop", "CUSTOMERS"), Some(20_000));
+        for mode in [0, 1, 2] {
+            assert_eq!(key(mode, "INFORMATION_SCHEMA", "tables"), Some(5), "mode {mode}");
+        }
+        let catalog = catalog(0);
+        let customers = catalog.relation_named("shop", "Customers").unwrap();
+        assert_eq!(customers.column_folded("e-mail").unwrap().number, 2);
+        assert_eq!(customers.column_named("e-mail"), None);
+    }
+
+    #[test]
+    fn the_servers_word_names_a_column_that_exists_or_nothing() {
+        let catalog = catalog(0);
+        let word = |schema, table, name| origin(&catalog, schema, table, name).map(|key| (key.relation.0, key.number));
+        assert_eq!(word("shop", "Customers", "e-mail"), Some((20_000, 2)));
+        assert_eq!(word("shop", "Customers", "alias"), None);
+        assert_eq!(word("shop", "c", "id"), None);
+        assert_eq!(word("", "", ""), None);
+        assert_eq!(word("", "", "id"), None);
+        // A materialised derived table over the only relation of that name, and over one of two.
+        assert_eq!(word("", "customers", "id"), Some((20_000, 1)));
+        assert_eq!(word("", "leads", "id"), None);
     }
 }

@@ -22,6 +22,8 @@ use crate::identity::secret::Secret;
 pub struct Config {
     /// Where PostgreSQL clients connect.
     pub postgres: Listener,
+    /// Where MySQL clients connect; `None`: nobody does, since no database speaks MySQL and no listener is asked for.
+    pub mysql: Option<Listener>,
     /// Where the HTTP API, `/metrics`, `/healthz` and `/readyz` are served.
     pub api: ApiConfig,
     /// Directory of the RocksDB store.
@@ -100,10 +102,52 @@ pub enum SslMode {
     VerifyFull,
 }
 
+/// What a database speaks, and so on which listener it is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// PostgreSQL.
+    #[default]
+    Postgres,
+    /// MySQL or MariaDB.
+    Mysql,
+}
+
+impl Protocol {
+    /// How people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL",
+        }
+    }
+
+    /// The port that servers listen on.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::Mysql => 3306,
+        }
+    }
+}
+
+/// What only MySQL upstreams have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MysqlLogin {
+    /// PEM file: the server's RSA key, to encrypt the password to where there is no TLS.
+    pub public_key: Option<PathBuf>,
+    /// The server may be asked for its RSA key, over a connection without TLS.
+    pub public_key_retrieval: bool,
+    /// The password may be sent in the clear, over TLS or a Unix socket, if the server wants it so.
+    pub cleartext_password: bool,
+}
+
 /// One real database.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// Host name, address, or directory of a Unix socket.
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Host name, address, or directory of a Unix socket; for MySQL the socket's file.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -119,6 +163,8 @@ pub struct Upstream {
     pub ca: Option<PathBuf>,
     /// Client certificate for certificate login.
     pub client_certificate: Option<Certificate>,
+    /// What only MySQL has.
+    pub mysql: MysqlLogin,
     /// Most sessions at once.
     pub connections_max: u32,
 }

@@ -4,7 +4,6 @@ pub mod approval;
 pub mod decision;
 pub mod desk;
 pub mod digest;
-pub mod grants;
 pub mod life;
 pub mod quorum;
 pub mod refusal;
@@ -12,4 +11,3 @@ pub mod release;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod verdict;
-pub mod visible;

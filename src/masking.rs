@@ -1,6 +1,6 @@
 //! Result columns -> `Plan` -> `MaskedCell`. Pure; one file per kind of mask.
 //!
-//! `plan` joins lineage and the server's word into one mask per column, `row` and `copy` put it over what streams by,
+//! `plan` joins lineage and the server's word into one mask per column; `row`, `mysql_row` and `copy` put it over rows,
 //! `diagnostics` rewords errors and notices, `token` recognises a masked value that an agent sends back.
 //! Invariant: a mask keeps the column's type and format, and gives NULL where the type admits nothing else.
 
@@ -11,6 +11,7 @@ pub mod diagnostics;
 pub mod keys;
 mod kind;
 mod mask;
+pub mod mysql_row;
 pub mod plan;
 pub mod row;
 pub mod token;

@@ -2,9 +2,11 @@
 
 pub mod accept;
 pub mod cancel;
+mod core;
 pub mod judge;
 pub mod keeper;
 pub mod login;
+pub mod mysql;
 pub mod postgres;
 pub mod services;
 pub mod shared;

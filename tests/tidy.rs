@@ -82,7 +82,6 @@ const WAITS: &[&str] = &["tokio::sync", "tokio::time", "tokio::select!"];
 /// of its own that pushes checkpoints to a file. Nothing else impure is allowed there either.
 const WAITING: &[(&str, &[&str])] = &[
     ("gate/desk", WAITS),
-    ("gate/grants", WAITS),
     ("audit/log", &["tokio::sync", "tokio::spawn", "tokio::task"]),
     ("audit/writer", &["tokio::sync", "tokio::time", "tokio::select!", "tokio::fs", "tokio::io"]),
 ];

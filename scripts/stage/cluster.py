@@ -31,9 +31,9 @@ def server_program(name):
     return max(found, key=lambda path: float(path.split("/")[4]))
 
 
-def follow_parent(command, account=None):
-    """The command, told to end when this process ends however it ends, and to run under another account if asked."""
-    prefix = ["setpriv", "--pdeathsig", "INT"]
+def follow_parent(command, account=None, sign="INT"):
+    """The command, told by a signal to end when this process ends however it ends, and to run under another account if asked."""
+    prefix = ["setpriv", "--pdeathsig", sign]
     if account is not None:
         prefix += [f"--reuid={account}", f"--regid={account}", "--init-groups"]
     return prefix + command

@@ -36,22 +36,26 @@ class Refused(Exception):
 
 
 class Holdpoint:
-    """One proxy in front of one cluster. `databases` maps a front name to (database, user, password) of the cluster."""
+    """One proxy in front of one server. `databases` maps a front name to (database, user, password) there; all of them speak
+    `protocol`, and clients connect to `port`."""
 
-    def __init__(self, directory, cluster, databases, people, rules, tls=False, ports=(0, 0), hold="5m", profile="debug"):
+    def __init__(self, directory, cluster, databases, people, rules, tls=False, ports=(0, 0), hold="5m", profile="debug", protocol="postgres"):
         self.directory = os.path.join(directory, "holdpoint")
         self.program = program(profile)
         self.config = os.path.join(self.directory, "holdpoint.yaml")
         self.log = os.path.join(self.directory, "log")
         self.port, self.api_port = free_port(ports[0]), free_port(ports[1])
         self.url = f"http://127.0.0.1:{self.api_port}"
-        self.cluster = cluster
+        self.cluster, self.protocol = cluster, protocol
         self.process = None
         os.makedirs(self.directory, mode=0o700)
         self._write_config(databases, people, rules, tls, hold)
 
     def _write_config(self, databases, people, rules, tls, hold):
-        lines = ["version: 1", "postgres:", f'  listen: "127.0.0.1:{self.port}"']
+        lines = ["version: 1"]
+        if self.protocol != "postgres":
+            lines += ["postgres:", f'  listen: "127.0.0.1:{free_port()}"']
+        lines += [f"{self.protocol}:", f'  listen: "127.0.0.1:{self.port}"']
         if tls:
             key, certificate = (os.path.join(self.cluster.directory, name) for name in ("server.key", "server.pem"))
             lines.append(f"  tls: {{ mode: optional, cert: {certificate}, key: {key} }}")
@@ -60,7 +64,7 @@ class Holdpoint:
             password_file = os.path.join(self.directory, f"{name}.password")
             with open(password_file, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 file.write(password)
-            lines.append(f"  {name}: {{ host: 127.0.0.1, port: {self.cluster.port}, database: {database}, user: {user}, password_file: {password_file}, sslmode: prefer }}")
+            lines.append(f"  {name}: {{ protocol: {self.protocol}, host: 127.0.0.1, port: {self.cluster.port}, database: {database}, user: {user}, password_file: {password_file}, sslmode: prefer }}")
         lines.append("people:")
         lines += [f"  - {{ name: {name}, groups: [{', '.join(groups)}] }}" for name, groups in people.items()]
         lines += [f"hold: {{ hold: {hold} }}"]
@@ -82,7 +86,7 @@ class Holdpoint:
         """Adds an agent; returns the DSN that is shown once."""
         which = [part for database in databases for part in ("--database", database)]
         done = self.run("agents", "add", name, "--owner", owner, *which)
-        found = re.search(r"postgres(?:ql)?://\S+", done.stdout)
+        found = re.search(r"(?:postgres(?:ql)?|mysql)://\S+", done.stdout)
         if not found:
             raise RuntimeError(f"holdpoint agents add printed no DSN: {done.stdout.strip()}")
         return found.group(0)

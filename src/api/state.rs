@@ -18,7 +18,7 @@ use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
 use crate::clock::{Clock, Timestamp};
 use crate::gate::desk::Desk;
-use crate::gate::grants::Grants;
+use crate::gate::desk::grants::Grants;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
 use crate::identity::store::{AgentStore, TokenStore};

@@ -1,8 +1,9 @@
 //! Asking an upstream what it contains, and turning the answers into a snapshot. The session does the asking.
 //!
 //! All of [`queries`] run in one `REPEATABLE READ READ ONLY` transaction with `search_path = ''`, over the simple
-//! protocol with text results; then [`build`] makes the catalog. PostgreSQL 13 to 18.
+//! protocol with text results; then [`build`] makes the catalog. PostgreSQL 13 to 18; [`mysql`] does the same for MySQL.
 
+pub mod mysql;
 mod queries;
 mod reader;
 pub mod system;
@@ -99,6 +100,7 @@ pub fn build(database: &str, answers: &Answers) -> Result<Catalog, LoadError> {
             .map(|row| Ok((row.text(0)?, row.text(1)?)))
             .collect::<Result<_, _>>()?,
         user_casts: !Reader::all(answers, "casts")?.is_empty(),
+        ..Parts::default()
     };
     Ok(Catalog::new(Arc::from(database), version(answers), server_version, parts))
 }
@@ -107,26 +109,35 @@ pub fn build(database: &str, answers: &Answers) -> Result<Catalog, LoadError> {
 fn version(answers: &Answers) -> u64 {
     let mut hash = Sha256::new();
     for (query, rows) in &answers.rows {
+        // MySQL's row estimates are an answer of their own, PostgreSQL's a field.
+        if *query == mysql::ESTIMATES {
+            continue;
+        }
         let skipped = if *query == "relations" { Some(queries::ROWS_ESTIMATE) } else { None };
         hash.update(query.as_bytes());
         hash.update([0]);
         for row in rows {
-            for (index, field) in row.iter().enumerate() {
-                match field {
-                    _ if skipped == Some(index) => {}
-                    None => hash.update([0]),
-                    Some(text) => {
-                        hash.update([1]);
-                        hash.update((text.len() as u64).to_be_bytes());
-                        hash.update(text.as_bytes());
-                    }
-                }
-            }
-            hash.update([2]);
+            hash_row(row, skipped, &mut hash);
         }
     }
     let digest = hash.finalize();
     digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+}
+
+/// Adds a row's fields but one to a hash, each told apart from its neighbours and from NULL.
+fn hash_row(row: &[Option<String>], skipped: Option<usize>, hash: &mut Sha256) {
+    for (index, field) in row.iter().enumerate() {
+        match field {
+            _ if skipped == Some(index) => {}
+            None => hash.update([0]),
+            Some(text) => {
+                hash.update([1]);
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text.as_bytes());
+            }
+        }
+    }
+    hash.update([2]);
 }
 
 fn relations(answers: &Answers) -> Result<Vec<Relation>, LoadError> {

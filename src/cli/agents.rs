@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::{self, Way};
 use crate::cli::{Global, Output, print};
 use crate::config::{ClientTls, Config};
-use crate::gate::visible::{line, short};
+use crate::gate::approval::visible::{line, short};
 use crate::identity::ids::AgentName;
 use crate::identity::{credential, issue};
 

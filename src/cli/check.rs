@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, offline, print};
 use crate::config::render::render;
-use crate::config::{ClientTls, Config, Upstream, rules_dir};
-use crate::gate::visible::line;
+use crate::config::{ClientTls, Config, Protocol, Upstream, rules_dir};
+use crate::gate::approval::visible::line;
 use crate::policy::rules::RuleSet;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,9 +61,13 @@ fn rules(config: &Config) -> Result<(), String> {
 
 fn files(config: &Config) -> Vec<(String, &std::path::Path)> {
     let mut files = Vec::new();
-    if let ClientTls::Optional(certificate) | ClientTls::Required(certificate) = &config.postgres.tls {
-        files.push(("postgres.tls chain".to_owned(), certificate.chain.as_path()));
-        files.push(("postgres.tls key".to_owned(), certificate.key.as_path()));
+    let listeners = [("postgres", Some(&config.postgres)), ("mysql", config.mysql.as_ref())];
+    for (section, listener) in listeners {
+        if let Some(ClientTls::Optional(certificate) | ClientTls::Required(certificate)) = listener.map(|one| &one.tls)
+        {
+            files.push((format!("{section}.tls chain"), certificate.chain.as_path()));
+            files.push((format!("{section}.tls key"), certificate.key.as_path()));
+        }
     }
     if let Some(certificate) = &config.api.tls {
         files.push(("api.tls chain".to_owned(), certificate.chain.as_path()));
@@ -71,6 +75,8 @@ fn files(config: &Config) -> Vec<(String, &std::path::Path)> {
     }
     for (name, upstream) in &config.databases {
         files.extend(upstream.ca.as_deref().map(|file| (format!("databases.{name}.ca"), file)));
+        let key = upstream.mysql.public_key.as_deref();
+        files.extend(key.map(|file| (format!("databases.{name}.server_public_key"), file)));
         if let Some(certificate) = &upstream.client_certificate {
             files.push((format!("databases.{name} certificate"), certificate.chain.as_path()));
             files.push((format!("databases.{name} key"), certificate.key.as_path()));
@@ -97,7 +103,10 @@ fn usable(store: &std::path::Path) -> Result<(), String> {
 async fn reach(upstream: &Upstream) -> Result<(), String> {
     let connect = async {
         if upstream.host.starts_with('/') {
-            let socket = format!("{}/.s.PGSQL.{}", upstream.host, upstream.port);
+            let socket = match upstream.protocol {
+                Protocol::Postgres => format!("{}/.s.PGSQL.{}", upstream.host, upstream.port),
+                Protocol::Mysql => upstream.host.clone(),
+            };
             tokio::net::UnixStream::connect(socket).await.map(|_| ())
         } else {
             tokio::net::TcpStream::connect((upstream.host.as_str(), upstream.port)).await.map(|_| ())

@@ -6,7 +6,7 @@ use crate::api::grants::{GrantBody, GrantList, GrantReason, NewGrant};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, print};
-use crate::gate::visible::short;
+use crate::gate::approval::visible::short;
 
 /// `holdpoint grants …`
 #[derive(Debug, Subcommand)]

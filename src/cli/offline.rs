@@ -12,7 +12,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::Failure;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, file};
-use crate::gate::visible::line;
+use crate::gate::approval::visible::line;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::store::{AgentStore, TokenStore};

@@ -9,7 +9,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, print};
 use crate::clock::{Clock, Timestamp};
-use crate::gate::visible::{line, short};
+use crate::gate::approval::visible::{line, short};
 use crate::notify::notifier::{ChannelBody, DeliveryBody, Replay};
 
 /// `holdpoint webhooks …`

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::config::raw::{ApiRaw, ConfigFile, DatabaseRaw, TlsMode, TlsRaw};
 use crate::config::{
-    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, PaceConfig, SslMode, Upstream,
+    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, PaceConfig,
+    Protocol, SslMode, Upstream,
 };
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
@@ -93,7 +94,8 @@ impl<'a> Check<'a> {
     fn config(&mut self) -> Option<Config> {
         let document = self.document;
         let raw = &document.content;
-        let postgres = self.listener(raw);
+        let postgres = self.listener("postgres", (raw.postgres.listen.as_deref(), raw.postgres.tls.as_ref()), 6432);
+        let mysql = self.mysql(raw);
         let api = self.api(&raw.api);
         let mut databases = std::collections::BTreeMap::new();
         for (name, database) in &raw.databases {
@@ -109,6 +111,7 @@ impl<'a> Check<'a> {
         let notify = self.notify(&raw.notify);
         Some(Config {
             postgres: postgres?,
+            mysql: mysql?,
             api: api?,
             store: self.path(raw.store.as_deref().unwrap_or("./data")),
             rules: raw.rules.as_deref().map(|rules| self.path(rules)),
@@ -140,21 +143,37 @@ impl<'a> Check<'a> {
         address
     }
 
-    fn listener(&mut self, raw: &ConfigFile) -> Option<Listener> {
-        let default = SocketAddr::from(([127, 0, 0, 1], 6432));
-        let path = [Step::Key("postgres"), Step::Key("listen")];
-        let listen = self.address(&path, raw.postgres.listen.as_deref(), default);
-        let tls = raw.postgres.tls.as_ref().map_or(Some(ClientTls::Off), |tls| self.client_tls(tls));
+    fn listener(
+        &mut self,
+        section: &'static str,
+        (written, tls): (Option<&str>, Option<&TlsRaw>),
+        port: u16,
+    ) -> Option<Listener> {
+        let default = SocketAddr::from(([127, 0, 0, 1], port));
+        let listen = self.address(&[Step::Key(section), Step::Key("listen")], written, default);
+        let tls = tls.map_or(Some(ClientTls::Off), |tls| self.client_tls(section, tls));
         Some(Listener { listen: listen?, tls: tls? })
     }
 
-    fn client_tls(&mut self, raw: &TlsRaw) -> Option<ClientTls> {
+    /// The MySQL listener: if it is asked for, or a database needs it. The outer `None` says that a fault is noted.
+    fn mysql(&mut self, raw: &ConfigFile) -> Option<Option<Listener>> {
+        let needed = raw.databases.values().any(|database| database.protocol == Protocol::Mysql);
+        match &raw.mysql {
+            None if !needed => Some(None),
+            section => {
+                let written = section.as_ref().map_or((None, None), |raw| (raw.listen.as_deref(), raw.tls.as_ref()));
+                self.listener("mysql", written, 6033).map(Some)
+            }
+        }
+    }
+
+    fn client_tls(&mut self, section: &'static str, raw: &TlsRaw) -> Option<ClientTls> {
         if raw.mode == TlsMode::Off {
             return Some(ClientTls::Off);
         }
         let (Some(cert), Some(key)) = (&raw.cert, &raw.key) else {
             let fix = Some("give both files, or write `mode: off`");
-            self.fault(&[Step::Key("postgres"), Step::Key("tls")], "TLS needs `cert` and `key`", fix);
+            self.fault(&[Step::Key(section), Step::Key("tls")], "TLS needs `cert` and `key`", fix);
             return None;
         };
         let certificate = Certificate { chain: self.path(cert), key: self.path(key) };
@@ -200,17 +219,43 @@ impl<'a> Check<'a> {
                 None
             }
         };
+        let mysql = self.mysql_login(name, raw);
         Some(Upstream {
+            protocol: raw.protocol,
             host: raw.host.clone(),
-            port: raw.port.unwrap_or(5432),
+            port: raw.port.unwrap_or(raw.protocol.port()),
             database: raw.database.clone().unwrap_or_else(|| name.to_owned()),
             user: raw.user.clone(),
             password: password?,
             ssl_mode,
             ca: raw.sslrootcert.as_deref().map(|file| self.path(file)),
             client_certificate,
+            mysql,
             connections_max: raw.connections_max.unwrap_or(100),
         })
+    }
+
+    fn mysql_login(&mut self, name: &str, raw: &DatabaseRaw) -> MysqlLogin {
+        let at = |key: &'static str| [Step::Key("databases"), Step::Key(name), Step::Key(key)];
+        for (key, written) in [
+            ("server_public_key", raw.server_public_key.is_some()),
+            ("allow_public_key_retrieval", raw.allow_public_key_retrieval),
+            ("cleartext_password", raw.cleartext_password),
+        ] {
+            if written && raw.protocol != Protocol::Mysql {
+                let fix = Some("leave it out, or write `protocol: mysql`");
+                self.fault(&at(key), format!("`{key}` is for MySQL only"), fix);
+            }
+        }
+        if raw.allow_public_key_retrieval && raw.sslmode != Some(SslMode::Disable) {
+            let fix = Some("write `sslmode: disable`, or leave it out: with TLS no key is needed");
+            self.fault(&at("allow_public_key_retrieval"), "it only counts without TLS", fix);
+        }
+        MysqlLogin {
+            public_key: raw.server_public_key.as_deref().map(|file| self.path(file)),
+            public_key_retrieval: raw.allow_public_key_retrieval,
+            cleartext_password: raw.cleartext_password,
+        }
     }
 
     /// The secret of `key` or of the file `key_file`, if there is one; the outer `None` says that a fault is noted.

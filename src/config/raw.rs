@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::SslMode;
+use crate::config::{Protocol, SslMode};
 use crate::policy::span::Span;
 
 /// The whole file.
@@ -20,6 +20,9 @@ pub struct ConfigFile {
     /// Where PostgreSQL clients connect.
     #[serde(default)]
     pub postgres: PostgresRaw,
+    /// Where MySQL clients connect. Left out: at its default address if a database speaks MySQL.
+    #[serde(default)]
+    pub mysql: Option<MysqlRaw>,
     /// Where the HTTP API is served.
     #[serde(default)]
     pub api: ApiRaw,
@@ -56,6 +59,18 @@ pub struct ConfigFile {
 #[serde(deny_unknown_fields)]
 pub struct PostgresRaw {
     /// Address and port. Default `127.0.0.1:6432`.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// TLS towards clients. Default off.
+    #[serde(default)]
+    pub tls: Option<TlsRaw>,
+}
+
+/// The MySQL listener.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MysqlRaw {
+    /// Address and port. Default `127.0.0.1:6033`.
     #[serde(default)]
     pub listen: Option<String>,
     /// TLS towards clients. Default off.
@@ -120,9 +135,12 @@ pub struct ApiTlsRaw {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseRaw {
-    /// Host name, address, or the directory of a Unix socket.
+    /// What it speaks. Default `postgres`.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Host name, address, or the directory of a Unix socket; for MySQL the socket's file.
     pub host: String,
-    /// Port. Default 5432.
+    /// Port. Default 5432, for MySQL 3306.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
@@ -149,6 +167,17 @@ pub struct DatabaseRaw {
     /// PEM file: our key.
     #[serde(default)]
     pub sslkey: Option<String>,
+    /// MySQL only. PEM file: the server's RSA key, to encrypt the password to where there is no TLS.
+    #[serde(default)]
+    pub server_public_key: Option<String>,
+    /// MySQL only, with `sslmode: disable`: the server may be asked for its RSA key. Whoever sits in between can then read
+    /// the password. Default false.
+    #[serde(default)]
+    pub allow_public_key_retrieval: bool,
+    /// MySQL only: the password may be sent in the clear, over TLS or a Unix socket, if the server wants it so. Default
+    /// false.
+    #[serde(default)]
+    pub cleartext_password: bool,
     /// Most sessions at once. Default 100.
     #[serde(default)]
     #[schemars(range(min = 1))]

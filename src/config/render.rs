@@ -4,19 +4,16 @@ mod notify;
 
 use std::path::Path;
 
-use crate::config::{Certificate, ClientTls, Config, SslMode, Upstream};
+use crate::config::{Certificate, ClientTls, Config, Listener, Protocol, SslMode, Upstream};
 use crate::policy::span;
 
 /// Every setting with the value that counts, defaults included. Passwords are `***`.
 pub fn render(config: &Config) -> String {
     let mut text = Lines::default();
     text.put(0, "version", "1");
-    text.head(0, "postgres");
-    text.put(1, "listen", &quoted(&config.postgres.listen.to_string()));
-    match &config.postgres.tls {
-        ClientTls::Off => text.put(1, "tls", "{ mode: off }"),
-        ClientTls::Optional(files) => text.put(1, "tls", &tls("optional", files)),
-        ClientTls::Required(files) => text.put(1, "tls", &tls("required", files)),
+    listener(&mut text, "postgres", &config.postgres);
+    if let Some(mysql) = &config.mysql {
+        listener(&mut text, "mysql", mysql);
     }
     text.head(0, "api");
     text.put(1, "listen", &quoted(&config.api.listen.to_string()));
@@ -60,7 +57,22 @@ impl Lines {
     }
 }
 
+fn listener(text: &mut Lines, section: &str, listener: &Listener) {
+    text.head(0, section);
+    text.put(1, "listen", &quoted(&listener.listen.to_string()));
+    match &listener.tls {
+        ClientTls::Off => text.put(1, "tls", "{ mode: off }"),
+        ClientTls::Optional(files) => text.put(1, "tls", &tls("optional", files)),
+        ClientTls::Required(files) => text.put(1, "tls", &tls("required", files)),
+    }
+}
+
 fn database(text: &mut Lines, upstream: &Upstream) {
+    let protocol = match upstream.protocol {
+        Protocol::Postgres => "postgres",
+        Protocol::Mysql => "mysql",
+    };
+    text.put(2, "protocol", protocol);
     text.put(2, "host", &quoted(&upstream.host));
     text.put(2, "port", &upstream.port.to_string());
     text.put(2, "database", &quoted(&upstream.database));
@@ -82,6 +94,17 @@ fn database(text: &mut Lines, upstream: &Upstream) {
     if let Some(files) = &upstream.client_certificate {
         text.put(2, "sslcert", &path(&files.chain));
         text.put(2, "sslkey", &path(&files.key));
+    }
+    if let Some(key) = &upstream.mysql.public_key {
+        text.put(2, "server_public_key", &path(key));
+    }
+    for (key, allowed) in [
+        ("allow_public_key_retrieval", upstream.mysql.public_key_retrieval),
+        ("cleartext_password", upstream.mysql.cleartext_password),
+    ] {
+        if allowed {
+            text.put(2, key, "true");
+        }
     }
     text.put(2, "connections_max", &upstream.connections_max.to_string());
 }

@@ -48,6 +48,61 @@ fn secrets_come_from_environment_and_files_and_paths_from_the_files_own_director
     assert_eq!(config.people[0].groups, ["approvers", "dba"]);
 }
 
+const CRM: &str = r#"
+version: 1
+mysql: { listen: "127.0.0.1:6033", tls: { cert: tls/server.pem, key: tls/server.key } }
+databases:
+  crm: { protocol: mysql, host: db.internal, user: app, server_public_key: crm.pem, cleartext_password: true }
+  old: { protocol: mysql, host: /run/mysqld/mysqld.sock, user: app, sslmode: disable, allow_public_key_retrieval: true }
+  shop: { host: db.internal, user: app }
+"#;
+
+#[test]
+fn databases_of_either_protocol_have_their_own_ports_and_listeners() {
+    let config = read(CRM).unwrap();
+    let crm = &config.databases["crm"];
+    assert_eq!((crm.protocol, crm.port, config.databases["shop"].port), (Protocol::Mysql, 3306, 5432));
+    assert_eq!(crm.mysql.public_key.as_deref(), Some(Path::new("/etc/holdpoint/crm.pem")));
+    assert!(crm.mysql.cleartext_password && !crm.mysql.public_key_retrieval);
+    assert!(config.databases["old"].mysql.public_key_retrieval);
+    let listener = config.mysql.as_ref().unwrap();
+    assert!(matches!(&listener.tls, ClientTls::Optional(files) if files.key.ends_with("tls/server.key")));
+    let text = render(&config);
+    assert_eq!(render(&read(&text).unwrap()), text);
+}
+
+#[test]
+fn mysql_listener_is_there_when_it_is_needed_or_asked_for() {
+    let listens = |text: &str| read(text).unwrap().mysql.map(|listener| listener.listen.to_string());
+    let shop = "version: 1\ndatabases: { shop: { host: h, user: u } }";
+    assert_eq!(listens(shop), None);
+    assert_eq!(listens(&format!("{shop}\nmysql: {{}}")).as_deref(), Some("127.0.0.1:6033"));
+    let crm = "version: 1\ndatabases: { crm: { protocol: mysql, host: h, user: u } }";
+    assert_eq!(listens(crm).as_deref(), Some("127.0.0.1:6033"));
+}
+
+#[test]
+fn what_only_mysql_has_is_refused_elsewhere_and_where_it_does_not_count() {
+    let text = r#"
+version: 1
+mysql: { listen: "6033", tls: { mode: required, key: k } }
+databases:
+  shop: { host: h, user: u, server_public_key: k.pem, cleartext_password: true }
+  crm: { protocol: mysql, host: h, user: u, allow_public_key_retrieval: true }
+"#;
+    let found = read(text).unwrap_err();
+    for expected in [
+        "mysql.listen: `6033` is not an address to listen on",
+        "mysql.tls: TLS needs `cert` and `key`",
+        "databases.shop.server_public_key: `server_public_key` is for MySQL only",
+        "databases.shop.cleartext_password: `cleartext_password` is for MySQL only",
+        "databases.crm.allow_public_key_retrieval: it only counts without TLS",
+    ] {
+        assert!(found.iter().any(|fault| fault.contains(expected)), "{expected}\nnot in\n{}", found.join("\n"));
+    }
+    assert_eq!(found.len(), 5, "{}", found.join("\n"));
+}
+
 #[test]
 fn defaults_are_those_that_the_types_promise() {
     let config = read("version: 1\ndatabases: { shop: { host: localhost, user: u } }").unwrap();
@@ -124,6 +179,17 @@ fn unknown_and_missing_keys_say_what_was_meant() {
             "/etc/holdpoint/holdpoint.yaml:3:17: databases.a.host: `host` is missing",
         ]
     );
+}
+
+#[test]
+fn asking_is_unlimited_unless_a_pace_is_written() {
+    let pace = |rest: &str| read(&format!("version: 1\ndatabases: {{ a: {{ host: h, user: u }} }}\n{rest}"));
+    let none = pace("").unwrap().pace;
+    assert_eq!((none.asks_per_minute, none.denials, none.pause.as_secs()), (None, None, 600));
+    let config = pace("pace: { asks_per_minute: 20, denials: 3, pause: 5m }").unwrap();
+    assert_eq!((config.pace.asks_per_minute, config.pace.denials), (Some(20), Some(3)));
+    assert!(render(&config).contains("pace:\n  asks_per_minute: 20\n  denials: 3\n  pause: 5m\n"));
+    assert!(pace("pace: { denials: 0 }").is_err());
 }
 
 /// The schemas under `docs/schemas` are those of the types. Run with `HOLDPOINT_BLESS=1` to write them anew.

@@ -7,6 +7,7 @@
 mod batch;
 pub(in crate::gate) mod board;
 mod command;
+pub mod grants;
 mod keeper;
 pub mod pace;
 mod steps;

@@ -18,6 +18,7 @@ pub(crate) fn agent(name: &str) -> Agent {
         databases: Vec::new(),
         scram_verifier: String::new(),
         secret_sha256: String::new(),
+        native_verifier: None,
         created_at: Timestamp::from_millis(0),
         disabled: false,
     }

@@ -25,6 +25,9 @@ pub struct Agent {
     pub scram_verifier: String,
     /// SHA-256 of the secret, hex: for logins that hand over the secret itself (MySQL clear text over TLS).
     pub secret_sha256: String,
+    /// SHA-1 of the SHA-1 of the secret, hex, as `mysql_native_password` needs it; `None`: issued before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native_verifier: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// The kill switch: a disabled agent can neither log in nor have anything released.

@@ -28,6 +28,12 @@ pub fn sha256_hex(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
+/// Hex SHA-1 of SHA-1, as `mysql_native_password` compares it. Only for secrets that are random and long.
+pub fn native_verifier(secret: &Secret) -> String {
+    use sha1::{Digest as _, Sha1};
+    hex::encode(Sha1::digest(Sha1::digest(secret.expose().as_bytes())))
+}
+
 /// Is `given` the secret whose [`sha256_hex`] is `stored`? Takes the same time wherever they differ.
 pub fn matches_sha256(stored: &str, given: &str) -> bool {
     stored.as_bytes().ct_eq(sha256_hex(given).as_bytes()).into()
@@ -59,6 +65,7 @@ pub fn new_agent(new: NewAgent, now: Timestamp) -> (Agent, Secret) {
         databases: new.databases,
         scram_verifier: scram_verifier(&secret),
         secret_sha256: sha256_hex(secret.expose()),
+        native_verifier: Some(native_verifier(&secret)),
         created_at: now,
         disabled: false,
     };

@@ -1,7 +1,7 @@
 //! What an agent may be called, and giving it a new secret. Making secrets is `identity/credential`.
 
 use crate::identity::agent::Agent;
-use crate::identity::credential::{random_secret, scram_verifier, sha256_hex};
+use crate::identity::credential::{native_verifier, random_secret, scram_verifier, sha256_hex};
 use crate::identity::ids::PersonName;
 use crate::identity::secret::Secret;
 
@@ -13,6 +13,7 @@ pub fn rotate(agent: &mut Agent, by: PersonName) -> Secret {
     let secret = random_secret();
     agent.scram_verifier = scram_verifier(&secret);
     agent.secret_sha256 = sha256_hex(secret.expose());
+    agent.native_verifier = Some(native_verifier(&secret));
     agent.issued_by = by;
     secret
 }

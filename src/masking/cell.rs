@@ -52,6 +52,46 @@ impl<'a> MaskedCell<'a> {
         }
     }
 
+    /// Appends the masked value as MySQL writes text: its length in 1, 3, 4 or 9 bytes, and the bytes. `false`, with nothing
+    /// appended, if it is NULL.
+    pub fn put_lenenc(self, out: &mut BytesMut) -> bool {
+        let start = out.len();
+        // Nearly every masked value is short enough for one byte of length.
+        out.extend_from_slice(&[0]);
+        if !self.put_value(out) {
+            out.truncate(start);
+            return false;
+        }
+        let value_at = start.saturating_add(1);
+        let length = out.len().saturating_sub(value_at);
+        let (prefix, size) = lenenc(length);
+        if size > 1 {
+            let end = out.len();
+            out.resize(end.saturating_add(size).saturating_sub(1), 0);
+            out.copy_within(value_at..end, start.saturating_add(size));
+        }
+        match (out.get_mut(start..start.saturating_add(size)), prefix.get(..size)) {
+            (Some(slot), Some(prefix)) => slot.copy_from_slice(prefix),
+            // FAIL CLOSED: cannot be, but would be NULL.
+            _ => {
+                out.truncate(start);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Appends the masked value of a type whose values have this many bytes in MySQL's binary rows. `false`, with nothing
+    /// appended, if it is NULL.
+    pub fn put_sized(self, size: u8, out: &mut BytesMut) -> bool {
+        let start = out.len();
+        let written = self.put_value(out) && out.len().saturating_sub(start) == usize::from(size);
+        if !written {
+            out.truncate(start);
+        }
+        written
+    }
+
     /// Appends the masked value alone; `false`, with nothing appended, if it is NULL.
     pub fn put_value(self, out: &mut BytesMut) -> bool {
         let start = out.len();
@@ -67,6 +107,17 @@ impl<'a> MaskedCell<'a> {
 impl std::fmt::Debug for MaskedCell<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MaskedCell(***)")
+    }
+}
+
+/// A length as MySQL writes it (protocol, "length-encoded integer"), and in how many bytes.
+fn lenenc(length: usize) -> ([u8; 9], usize) {
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = (length as u64).to_le_bytes();
+    match length {
+        0..=0xfa => ([b0, 0, 0, 0, 0, 0, 0, 0, 0], 1),
+        0xfb..=0xffff => ([0xfc, b0, b1, 0, 0, 0, 0, 0, 0], 3),
+        0x1_0000..=0xff_ffff => ([0xfd, b0, b1, b2, 0, 0, 0, 0, 0], 4),
+        _ => ([0xfe, b0, b1, b2, b3, b4, b5, b6, b7], 9),
     }
 }
 

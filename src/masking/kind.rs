@@ -1,6 +1,7 @@
 //! Type OIDs -> what a mask needs to know about a type. Everything not named here is `Other`, for which only NULL is legal.
 
 use crate::catalog::Catalog;
+use crate::catalog::mysql_type::MySqlType;
 
 /// How often a domain may stand on a domain before we call it `Other`.
 const DOMAIN_DEPTH_MAX: usize = 16;
@@ -36,6 +37,16 @@ pub(in crate::masking) enum Kind {
     TextArray {
         element: u32,
     },
+    /// MySQL's integers of so many bytes (1, 2, 3, 4, 8), signed or not: only what is legal in both is ever written.
+    Whole(u8),
+    /// MySQL's `YEAR`.
+    Year,
+    /// MySQL's `DATE`.
+    Day,
+    /// MySQL's `DATETIME` and `TIMESTAMP`, neither of which has a zone on the wire.
+    Moment,
+    /// MySQL's `BLOB` and kin: the bytes themselves in both formats.
+    Bytes,
     /// Times, intervals, network addresses, other arrays, composites, enums, ranges, whatever is unknown.
     Other,
 }
@@ -43,6 +54,9 @@ pub(in crate::masking) enum Kind {
 impl Kind {
     /// The kind of a type; domains count as what they stand on.
     pub(in crate::masking) fn of(oid: u32, catalog: &Catalog) -> Self {
+        if let Some(kind) = MySqlType::of(oid) {
+            return of_mysql(kind);
+        }
         let mut oid = oid;
         for _ in 0..DOMAIN_DEPTH_MAX {
             if let Some(kind) = built_in(oid) {
@@ -76,6 +90,29 @@ impl Kind {
 fn is_text(element: u32, catalog: &Catalog) -> bool {
     built_in(element).is_some_and(Kind::is_plain_text)
         || catalog.type_of(element).is_some_and(|found| found.kind == 'b' && &*found.name == "citext")
+}
+
+/// Applications look values of ENUM and SET up in a list, so nothing but a member of it is legal there. Text counts as
+/// padded, because `PAD_CHAR_TO_FULL_LENGTH` pads it.
+fn of_mysql(kind: MySqlType) -> Kind {
+    use MySqlType as T;
+    match kind {
+        T::Tiny => Kind::Whole(1),
+        T::Short => Kind::Whole(2),
+        T::Medium => Kind::Whole(3),
+        T::Long => Kind::Whole(4),
+        T::LongLong => Kind::Whole(8),
+        T::Float => Kind::Float4,
+        T::Double => Kind::Float8,
+        T::Decimal => Kind::Numeric,
+        T::Year => Kind::Year,
+        T::Date => Kind::Day,
+        T::DateTime | T::Timestamp => Kind::Moment,
+        T::Text => Kind::PaddedText,
+        T::Bytes => Kind::Bytes,
+        T::Json => Kind::Json,
+        T::Time | T::Enum | T::Set | T::Bit | T::Geometry | T::Strict | T::Null | T::Other => Kind::Other,
+    }
 }
 
 fn built_in(oid: u32) -> Option<Kind> {

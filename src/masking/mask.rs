@@ -6,6 +6,7 @@ mod date;
 mod email;
 mod fixed;
 mod hash;
+mod mysql;
 mod partial;
 
 use std::sync::Arc;

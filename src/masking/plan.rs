@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::catalog::mysql_type::MySqlType;
 use crate::catalog::{Catalog, ColumnKey, RelationKind};
-use crate::masking::column::ResultColumn;
+use crate::masking::column::{Format, ResultColumn};
 pub use crate::masking::keys::Keys;
 use crate::masking::kind::Kind;
 use crate::masking::mask::{Mask, Target};
@@ -26,6 +27,7 @@ pub struct Plan {
     masks: Vec<Mask>,
     masked: Vec<Arc<str>>,
     growth: usize,
+    sizes: Vec<Option<u8>>,
 }
 
 /// A plan, and whether prediction and server contradict each other.
@@ -48,7 +50,9 @@ impl Plan {
     pub(in crate::masking) fn new(described: &[ResultColumn], masks: Vec<Mask>) -> Self {
         let named = described.iter().zip(&masks).filter(|(_, mask)| !matches!(mask, Mask::Pass));
         let masked: Vec<_> = named.map(|(column, _)| column.name.clone()).collect();
-        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, masked }
+        let binary = described.iter().filter(|column| column.format == Format::MySqlBinary);
+        let sizes = binary.map(|column| MySqlType::of(column.type_oid).and_then(MySqlType::binary_size)).collect();
+        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, masked, sizes }
     }
 
     /// Rows go through as they are.
@@ -61,6 +65,11 @@ impl Plan {
         self.masked.clone()
     }
 
+    /// Is this column, counted from 0, masked? Its values may then be NULL, and longer than they were.
+    pub fn is_masked(&self, column: usize) -> bool {
+        self.masks.get(column).is_some_and(|mask| !matches!(mask, Mask::Pass))
+    }
+
     /// Number of columns.
     pub fn width(&self) -> usize {
         self.masks.len()
@@ -68,6 +77,11 @@ impl Plan {
 
     pub(in crate::masking) fn masks(&self) -> &[Mask] {
         &self.masks
+    }
+
+    /// Bytes of each column's values in MySQL's binary rows, `None` where they carry their length. Empty for other rows.
+    pub(in crate::masking) fn sizes(&self) -> &[Option<u8>] {
+        &self.sizes
     }
 
     pub(in crate::masking) fn growth(&self) -> usize {
@@ -78,6 +92,9 @@ impl Plan {
 /// Plans the masks of a result. `predicted` is what lineage says of its columns (`None`: no rows expected), `described`
 /// what the server says. Redacted whole, with a disagreement, is a result that was not predicted, has another number of
 /// columns, names a classified column that lineage did not see there, or comes from a relation the catalog does not know.
+///
+/// A MySQL server's word can be forged by an alias, and names nothing where it names an alias (`catalog::origin`): it adds
+/// classes and contradicts like PostgreSQL's, so that a query may at worst redact its own result.
 pub fn plan(
     predicted: Option<&[Output]>,
     described: &[ResultColumn],

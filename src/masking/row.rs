@@ -29,6 +29,12 @@ pub enum BadRow {
     /// The masked row does not fit a message.
     #[error("row too long")]
     TooLong,
+    /// A byte that begins no field, or no row, of MySQL's.
+    #[error("byte {0:#x} where a field or a row begins")]
+    BadStart(u8),
+    /// The plan was made for rows of another format.
+    #[error("row of another format than its header promised")]
+    OtherFormat,
 }
 
 /// Type byte and a length to be filled in.

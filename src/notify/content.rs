@@ -4,10 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::notify::Content as Level;
+use crate::gate::approval::visible::short;
 use crate::gate::approval::{Approval, State};
-use crate::gate::visible::short;
 use crate::notify::event::{EventKind, Occurrence};
 use crate::statement::fingerprint::withhold_literals;
+use crate::statement::scope::Dialect;
 
 /// Longest fact in a message for people, in characters.
 const FACT_CHARS_MAX: usize = 500;
@@ -22,9 +23,10 @@ pub fn statements(approval: &Approval, level: Level) -> Vec<String> {
     let postgres = approval.request.target.protocol == "postgres";
     let shown = |text: &str| match level {
         Level::Full => text.to_owned(),
-        // FAIL CLOSED: quotes mean other things to MySQL than to the scanner that finds literals.
+        // FAIL CLOSED: how MySQL reads quotes depends on the session's settings, which are not kept with the approval.
         _ if !postgres => "(text withheld)".to_owned(),
-        _ => withhold_literals(text),
+        // A text that reads differently with other settings is withheld, so one setting stands for both.
+        _ => withhold_literals(text, &Dialect::Postgres { standard_conforming_strings: true }),
     };
     match level {
         Level::None | Level::Summary => Vec::new(),

@@ -10,7 +10,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde_json::{Value, json};
 
 use crate::config::notify::{EmailConfig, MailTls};
-use crate::gate::visible::{block, line};
+use crate::gate::approval::visible::{block, line};
 use crate::notify::channel::{Channel, Outcome};
 use crate::notify::content;
 use crate::notify::event::{EventKind, Occurrence};

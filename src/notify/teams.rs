@@ -9,7 +9,7 @@ use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
 use crate::config::notify::TeamsConfig;
-use crate::gate::visible::{block, line};
+use crate::gate::approval::visible::{block, line};
 use crate::notify::channel::{Channel, Outcome};
 use crate::notify::content;
 use crate::notify::event::{EventKind, Occurrence};

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
@@ -14,7 +16,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::event::Event;
+use crate::mysql::refusal::OwnError;
 use crate::pg::messages::report::{Report, Severity};
+use crate::session::login::mysql::{self, MysqlEstablished};
 use crate::session::login::{Arrival, Established, LoginEnd, establish};
 use crate::session::shared::Shared;
 
@@ -33,6 +37,65 @@ where
     F: Fn(Established) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
+    let enter = move |arrival, shared: Arc<Shared>| {
+        let on_established = on_established.clone();
+        let session = async move {
+            let established = establish(arrival, &shared).await?;
+            Ok(on_established(established).boxed())
+        };
+        session.boxed()
+    };
+    serve_all(listener, shared, shutdown, Door { enter: Arc::new(enter), crowded: postgres_crowded }).await;
+}
+
+/// The same for MySQL clients.
+pub async fn run_mysql<F, Fut>(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    shutdown: CancellationToken,
+    on_established: F,
+) where
+    F: Fn(MysqlEstablished) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let enter = move |arrival, shared: Arc<Shared>| {
+        let on_established = on_established.clone();
+        let session = async move {
+            let established = mysql::establish(arrival, &shared).await?;
+            Ok(on_established(established).boxed())
+        };
+        session.boxed()
+    };
+    serve_all(listener, shared, shutdown, Door { enter: Arc::new(enter), crowded: mysql_crowded }).await;
+}
+
+const CROWDED: &str =
+    "too many connections are logging in: Holdpoint's `limits.half_open_max` is reached; try again later";
+
+fn postgres_crowded() -> BytesMut {
+    let mut out = BytesMut::new();
+    Report::new(Severity::Fatal, "53300", CROWDED).encode(&mut out);
+    out
+}
+
+fn mysql_crowded() -> BytesMut {
+    let mut out = BytesMut::new();
+    OwnError::new(1040, "08004", CROWDED).put_early(&mut out);
+    out
+}
+
+/// A login, and in it the session that it leads to. Boxed one by one, so that an idle session does not keep the room that its
+/// login needed.
+type Login = BoxFuture<'static, Result<BoxFuture<'static, ()>, LoginEnd>>;
+
+/// What differs between the protocols: how somebody comes in, and what a crowd is told.
+#[derive(Clone)]
+struct Door {
+    enter: Arc<dyn Fn(Arrival, Arc<Shared>) -> Login + Send + Sync>,
+    crowded: fn() -> BytesMut,
+}
+
+async fn serve_all(listener: TcpListener, shared: Arc<Shared>, shutdown: CancellationToken, door: Door) {
     let mut tasks = JoinSet::new();
     let mut crowd = Crowd { refused: 0, last: None, report_at: Instant::now() };
     loop {
@@ -47,10 +110,10 @@ where
                 }
                 Ok((stream, peer)) => {
                     match shared.half_open.clone().try_acquire_owned() {
-                        Err(_) => crowd.turn_away(&stream, peer),
+                        Err(_) => crowd.turn_away(&stream, peer, &(door.crowded)()),
                         Ok(place) => {
                             let arrival = Arrival { stream, peer, place: Some(place) };
-                            tasks.spawn(serve(arrival, shared.clone(), shutdown.clone(), on_established.clone()));
+                            tasks.spawn(serve(arrival, shared.clone(), shutdown.clone(), door.clone()));
                         }
                     }
                     crowd.report(&shared, Instant::now());
@@ -72,24 +135,19 @@ where
     tasks.shutdown().await;
 }
 
-async fn serve<F, Fut>(arrival: Arrival, shared: Arc<Shared>, shutdown: CancellationToken, on_established: F)
-where
-    F: Fn(Established) -> Fut,
-    Fut: Future<Output = ()>,
-{
+async fn serve(arrival: Arrival, shared: Arc<Shared>, shutdown: CancellationToken, door: Door) {
     let peer = arrival.peer;
     if let Err(error) = arrival.stream.set_nodelay(true).and_then(|()| keep_alive(&arrival.stream)) {
         tracing::debug!(%peer, %error, "connection was gone at once");
         return;
     }
-    // Boxed, so that an idle session does not keep the room that its login needed.
     let result = tokio::select! {
         biased;
         () = shutdown.cancelled() => return,
-        result = Box::pin(establish(arrival, &shared)) => result,
+        result = (door.enter)(arrival, shared.clone()) => result,
     };
     match result {
-        Ok(established) => on_established(established).await,
+        Ok(session) => session.await,
         Err(LoginEnd::Left | LoginEnd::Cancelled) => {}
         Err(LoginEnd::Refused { user, why }) => {
             tracing::info!(%peer, user, why, "connection refused");
@@ -126,14 +184,10 @@ struct Crowd {
 
 impl Crowd {
     /// Says why and closes, without waiting for anything: at this point waiting is what the flood wants.
-    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr) {
-        let mut out = BytesMut::new();
-        let text =
-            "too many connections are logging in: Holdpoint's `limits.half_open_max` is reached; try again later";
-        Report::new(Severity::Fatal, "53300", text).encode(&mut out);
+    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr, words: &[u8]) {
         // Reading what is there already lets the close be an ordinary one, so that the text arrives.
         // FAIL CLOSED: the connection ends here, whether or not the peer gets to read why.
-        let _ = (stream.try_read(&mut [0_u8; 1024]), stream.try_write(&out));
+        let _ = (stream.try_read(&mut [0_u8; 1024]), stream.try_write(words));
         self.refused = self.refused.saturating_add(1);
         self.last = Some(peer);
     }

@@ -1,8 +1,10 @@
-//! Cancel keys: clients get keys of our own making, each standing for one session and the upstream session behind it.
+//! Cancelling: clients get keys and connection numbers of our own making, each standing for one session and the upstream
+//! session behind it. PostgreSQL clients cancel by key, MySQL clients by `KILL` and a number.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
@@ -11,26 +13,38 @@ use rand::RngExt;
 use subtle::ConstantTimeEq;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use crate::identity::ids::AgentName;
 use crate::pg::messages::backend::CancelKey;
 use crate::pg::messages::untyped;
 use crate::session::shared::Database;
 use crate::session::upstream::dial::{Address, dial};
+use crate::session::upstream::mysql_client::Client;
 
 /// How long a cancel request to an upstream may take.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 const CANCEL_REQUEST: u32 = 80_877_102;
 
-/// The upstream session behind a client's key.
+/// How an upstream session is named when it is to be cancelled.
+#[derive(Clone, Debug)]
+pub enum Behind {
+    /// PostgreSQL: its key; `None` if it gave none.
+    Postgres(Option<CancelKey>),
+    /// MySQL: its connection's number.
+    Mysql(u32),
+}
+
+/// The upstream session behind a client's key or number.
 #[derive(Debug)]
 pub struct Target {
     /// The database it belongs to, with its TLS settings.
     pub database: Arc<Database>,
     /// The server that was reached, so that the request goes to the same one.
     pub address: Address,
-    /// The upstream's key; `None` if it gave none.
-    pub key: Option<CancelKey>,
+    /// The session there.
+    pub session: Behind,
 }
 
 /// One session's end of cancelling.
@@ -38,12 +52,18 @@ pub struct Target {
 pub struct Handle {
     target: Target,
     asked: Notify,
+    killed: CancellationToken,
 }
 
 impl Handle {
     /// Waits until the client asks to cancel. A request that came before is remembered, once. Cancel safe.
     pub async fn requested(&self) {
         self.asked.notified().await;
+    }
+
+    /// Waits until somebody asks to end the whole session (`KILL CONNECTION`). Cancel safe.
+    pub async fn killed(&self) {
+        self.killed.cancelled().await;
     }
 
     /// Forgets a request that came when there was nothing to cancel.
@@ -54,29 +74,46 @@ impl Handle {
 }
 
 /// Tells the upstream to cancel what its session is doing, over a new connection made the same way. Returns once the server
-/// has closed it, that is, after the signal was sent. Not cancel safe: the request may or may not have been sent.
+/// has taken it. Not cancel safe: the request may or may not have been sent.
 ///
 /// # Errors
 /// No key, no connection, or no answer within 5 s.
 pub async fn send_upstream(handle: &Handle) -> io::Result<()> {
     let target = &handle.target;
-    let key = target.key.as_ref().ok_or_else(|| io::Error::other("the upstream gave no cancel key"))?;
     let request = async {
-        let reached = dial(&target.database, Some(&target.address)).await.map_err(io::Error::other)?;
-        let (mut stream, _) = reached.channel.into_parts();
-        let mut out = BytesMut::new();
-        untyped(&mut out, |body| {
-            body.put_u32(CANCEL_REQUEST);
-            body.put_i32(key.process);
-            body.put_slice(&key.secret);
-        });
-        stream.write_all(&out).await?;
-        stream.flush().await?;
-        // The server says nothing and closes; some close a TLS connection without saying so, which is no failure here.
-        let _ = stream.read(&mut [0_u8; 64]).await;
-        Ok(())
+        match &target.session {
+            Behind::Postgres(Some(key)) => cancel_request(target, key).await,
+            Behind::Postgres(None) => Err(io::Error::other("the upstream gave no cancel key")),
+            Behind::Mysql(number) => kill_query(target, *number).await,
+        }
     };
     tokio::time::timeout(SEND_TIMEOUT, request).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// PostgreSQL's way: returns once the server has closed the connection, that is, after the signal was sent.
+async fn cancel_request(target: &Target, key: &CancelKey) -> io::Result<()> {
+    let reached = dial(&target.database, Some(&target.address)).await.map_err(io::Error::other)?;
+    let (mut stream, _) = reached.channel.into_parts();
+    let mut out = BytesMut::new();
+    untyped(&mut out, |body| {
+        body.put_u32(CANCEL_REQUEST);
+        body.put_i32(key.process);
+        body.put_slice(&key.secret);
+    });
+    stream.write_all(&out).await?;
+    stream.flush().await?;
+    // The server says nothing and closes; some close a TLS connection without saying so, which is no failure here.
+    let _ = stream.read(&mut [0_u8; 64]).await;
+    Ok(())
+}
+
+/// MySQL's way: a session of our own says `KILL QUERY`. The same user may kill what it runs itself.
+async fn kill_query(target: &Target, number: u32) -> io::Result<()> {
+    let mut session =
+        Client::open(&target.database, "holdpoint cancel", Some(&target.address)).await.map_err(io::Error::other)?;
+    session.query(&format!("KILL QUERY {number}")).await.map_err(io::Error::other)?;
+    session.close().await;
+    Ok(())
 }
 
 /// What became of a CancelRequest.
@@ -96,10 +133,27 @@ struct Entry {
     handle: Arc<Handle>,
 }
 
+/// What `KILL` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// The whole session.
+    Connection,
+    /// What it is doing now.
+    Query,
+}
+
+#[derive(Debug)]
+struct Numbered {
+    agent: AgentName,
+    handle: Arc<Handle>,
+}
+
 /// All keys in use.
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: Mutex<HashMap<i32, Entry>>,
+    numbered: Mutex<HashMap<u32, Numbered>>,
+    numbers: AtomicU32,
 }
 
 impl Registry {
@@ -107,7 +161,7 @@ impl Registry {
     pub fn register(self: &Arc<Self>, minor: u16, target: Target) -> Registration {
         let mut secret = vec![0_u8; if minor >= 2 { 32 } else { 4 }];
         rand::rng().fill(secret.as_mut_slice());
-        let handle = Arc::new(Handle { target, asked: Notify::new() });
+        let handle = handle(target);
         let mut entries = self.entries.lock();
         let process = loop {
             let process = rand::rng().random_range(1..=i32::MAX);
@@ -118,6 +172,41 @@ impl Registry {
         entries.insert(process, Entry { secret: secret.clone(), handle: handle.clone() });
         drop(entries);
         Registration { registry: self.clone(), key: CancelKey { process, secret }, handle }
+    }
+
+    /// A number for a MySQL connection that was just accepted: never 0, and no session's at this moment.
+    pub fn next_number(&self) -> u32 {
+        let numbered = self.numbered.lock();
+        loop {
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            if number != 0 && !numbered.contains_key(&number) {
+                return number;
+            }
+        }
+    }
+
+    /// Makes a MySQL session known by the number that its client was given.
+    pub fn register_number(self: &Arc<Self>, number: u32, agent: AgentName, target: Target) -> NumberRegistration {
+        let handle = handle(target);
+        self.numbered.lock().insert(number, Numbered { agent, handle: handle.clone() });
+        NumberRegistration { registry: self.clone(), number, handle }
+    }
+
+    /// A MySQL client asks to kill by number. Sessions of other agents are not there for it.
+    pub fn ask_by_id(&self, number: u32, agent: &AgentName, kill: Kill) -> Asked {
+        let numbered = self.numbered.lock();
+        // Clients know the number of their greeting, and by CONNECTION_ID() the server's own.
+        let upstream = |entry: &&Numbered| matches!(entry.handle.target.session, Behind::Mysql(own) if own == number);
+        let own = |entry: &&Numbered| entry.agent == *agent;
+        let found = numbered.get(&number).filter(own);
+        let Some(entry) = found.or_else(|| numbered.values().filter(own).find(upstream)) else {
+            return Asked::NobodyThere;
+        };
+        match kill {
+            Kill::Query => entry.handle.asked.notify_one(),
+            Kill::Connection => entry.handle.killed.cancel(),
+        }
+        Asked::Told
     }
 
     /// A client asks to cancel. Secrets are compared in constant time.
@@ -133,14 +222,44 @@ impl Registry {
         Asked::Told
     }
 
-    /// How many sessions have a key.
+    /// How many sessions have a key or a number.
     pub fn len(&self) -> usize {
-        self.entries.lock().len()
+        self.entries.lock().len() + self.numbered.lock().len()
     }
 
-    /// Whether no session has a key.
+    /// Whether no session has a key or a number.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+fn handle(target: Target) -> Arc<Handle> {
+    Arc::new(Handle { target, asked: Notify::new(), killed: CancellationToken::new() })
+}
+
+/// A MySQL session's number; dropped, the number names nobody.
+#[derive(Debug)]
+pub struct NumberRegistration {
+    registry: Arc<Registry>,
+    number: u32,
+    handle: Arc<Handle>,
+}
+
+impl NumberRegistration {
+    /// What the client was given.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The session's end.
+    pub fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+}
+
+impl Drop for NumberRegistration {
+    fn drop(&mut self) {
+        self.registry.numbered.lock().remove(&self.number);
     }
 }
 

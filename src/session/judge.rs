@@ -71,7 +71,7 @@ struct KeptPlan {
 impl Judgement {
     /// Text without literals and its fingerprint, for the audit; made at the first use.
     pub fn normalised(&self) -> &Normalised {
-        self.normalised.get_or_init(|| normalise(&self.statement.text))
+        self.normalised.get_or_init(|| normalise(&self.statement.text, &self.statement.dialect))
     }
 
     /// The plan for a result header seen before, byte for byte.
@@ -90,11 +90,11 @@ impl Judgement {
     }
 
     /// Counts one statement: labels have few values, never text or ids.
-    pub fn count(&self, verdict: &'static str) {
+    pub fn count(&self, protocol: &'static str, verdict: &'static str) {
         let counters = self.counters.get_or_init(|| {
             let verb = crate::policy::rules::file::verb_name(self.statement.footprint.verb);
             let mut counters = vec![
-                metrics::counter!(meters::STATEMENTS, "protocol" => "postgres", "kind" => verb, "verdict" => verdict),
+                metrics::counter!(meters::STATEMENTS, "protocol" => protocol, "kind" => verb, "verdict" => verdict),
             ];
             for hit in &self.ruling.hits {
                 let mode = if hit.enforced { "enforce" } else { "report" };

@@ -1,5 +1,7 @@
 //! One client from its first byte to "both sides are ready": opening, proof, database, upstream session, welcome.
 
+mod admission;
+pub mod mysql;
 mod opening;
 mod proof;
 mod welcome;
@@ -18,7 +20,8 @@ use crate::pg::frame::WireError;
 use crate::pg::messages::backend::CancelKey;
 use crate::pg::messages::report::{Report, Severity};
 use crate::pg::startup::Request;
-use crate::session::cancel::{Registration, Target};
+use crate::session::cancel::{Behind, Registration, Target};
+use crate::session::login::admission::{Denied, client_place, shown, upstream_place};
 use crate::session::login::opening::{Opened, open};
 use crate::session::shared::{Database, Settings, Shared};
 use crate::session::stream::channel::{Channel, ReadError};
@@ -123,6 +126,18 @@ impl Stop {
     }
 }
 
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::Disabled { .. } => "28000",
+            Denied::Missing { .. } | Denied::Elsewhere { .. } | Denied::Unnamed { .. } => "3D000",
+            Denied::Forbidden { .. } => "42501",
+            Denied::Crowded => "53300",
+        };
+        Self::refuse(code, denied.to_string())
+    }
+}
+
 impl From<WireError> for Stop {
     fn from(error: WireError) -> Self {
         Self::refuse("08P01", format!("protocol violation: {error}"))
@@ -160,9 +175,9 @@ pub async fn establish(arrival: Arrival, shared: &Arc<Shared>) -> Result<Establi
     let mut user = None;
     let admitted = timeout_at(deadline, async {
         let request = Request::check(startup).map_err(|error| Stop::refuse(error.code(), error.to_string()))?;
-        user = Some(proof::shown(&request.user));
+        user = Some(shown(&request.user));
         let admitted = proof::admit(&mut channel, request, &settings, shared, tls.is_some()).await?;
-        Ok((admitted, place(shared)?))
+        Ok((admitted, client_place(shared)?))
     });
     let admitted = match admitted.await {
         Err(_) => return Err(LoginEnd::Refused { user, why: "login timed out".to_owned() }),
@@ -180,8 +195,8 @@ pub async fn establish(arrival: Arrival, shared: &Arc<Shared>) -> Result<Establi
         }
         Ok((upstream, upstream_place)) => {
             let places = Places { _client: client_place, _upstream: upstream_place };
-            let target =
-                Target { database: database.clone(), address: upstream.address.clone(), key: upstream.key.clone() };
+            let session = Behind::Postgres(upstream.key.clone());
+            let target = Target { database: database.clone(), address: upstream.address.clone(), session };
             let cancel = shared.cancel.register(request.minor, target);
             let welcomed = timeout(settings.config.limits.login_timeout, async {
                 welcome::welcome(&mut channel, &agent, &upstream.parameters, cancel.key()).await
@@ -232,13 +247,6 @@ fn assemble(parts: Parts) -> Established {
     }
 }
 
-/// Takes a client's place, now that it is known who it is.
-fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Stop> {
-    let full =
-        |_| Stop::refuse("53300", "too many clients: Holdpoint's `limits.clients_max` is reached; try again later");
-    shared.clients.clone().try_acquire_owned().map_err(full)
-}
-
 /// Waits for a place at the database, then logs in there, both within `login_timeout`.
 async fn reach(
     database: &Arc<Database>,
@@ -246,10 +254,7 @@ async fn reach(
     settings: &Settings,
 ) -> Result<(UpstreamSession, OwnedSemaphorePermit), UpstreamError> {
     let deadline = Instant::now() + settings.config.limits.login_timeout;
-    let place = timeout_at(deadline, database.places.clone().acquire_owned()).await;
-    let Ok(Ok(place)) = place else {
-        return Err(UpstreamError::Full);
-    };
+    let place = upstream_place(database, deadline).await?;
     let name = request.application_name.as_deref().unwrap_or("holdpoint");
     let session = timeout_at(deadline, connect(database, &request.settings, name)).await;
     Ok((session.map_err(|_| UpstreamError::TimedOut)??, place))

@@ -9,7 +9,6 @@ mod hold;
 mod judging;
 mod local;
 mod overflow;
-mod request;
 mod rows;
 mod simple;
 mod statements;
@@ -19,16 +18,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::audit::event::Event;
-use crate::identity::agent::Agent;
-use crate::identity::ids::SessionId;
 use crate::pg::ledger::Ledger;
 use crate::pg::{compose, frame};
 use crate::session::cancel;
+use crate::session::core::{Cancellable, Core, End, Opened};
 use crate::session::keeper::Keeper;
-use crate::session::login::{Established, Places};
-use crate::session::postgres::judging::Reading;
-use crate::session::postgres::local::Said;
+use crate::session::login::Established;
 use crate::session::postgres::statements::{Extended, Running};
 use crate::session::services::Services;
 use crate::session::stream::link::{Interest, Link, MARK, Turn};
@@ -36,26 +31,6 @@ use crate::session::stream::{ClientStream, UpstreamStream};
 
 /// Client frames are not taken up while this many replies are owed: a pipeline that long waits.
 const OWED_MAX: usize = 10_000;
-
-/// How a session ended.
-#[derive(Debug, thiserror::Error)]
-pub enum End {
-    /// Terminate, or the client closed its side.
-    #[error("client left")]
-    ClientLeft,
-    /// The client broke the protocol or a bound.
-    #[error("client broke the protocol: {0}")]
-    ClientFault(String),
-    /// The upstream broke the protocol.
-    #[error("upstream broke the protocol: {0}")]
-    UpstreamFault(String),
-    /// The upstream closed the connection.
-    #[error("upstream closed the connection")]
-    UpstreamLeft,
-    /// The proxy ends it.
-    #[error("ended by the proxy: {0}")]
-    Proxy(String),
-}
 
 /// One session.
 ///
@@ -66,72 +41,47 @@ pub enum End {
 /// upstream frame -> belongs to the first reply owed -> rows through their mask plan -> client
 /// ```
 pub struct Session {
+    core: Core,
     link: Link<ClientStream, UpstreamStream>,
-    services: Arc<Services>,
-    keeper: Arc<Keeper>,
-    id: SessionId,
-    agent: Agent,
-    database: String,
-    role: String,
-    client_addr: String,
-    cancel: cancel::Registration,
-    _places: Places,
     /// Transaction status of the last ReadyForQuery: `I`, `T`, `E`.
     status: u8,
     ledger: Ledger<Running>,
     extended: Extended,
-    reading: Reading,
-    said: Said,
     /// COPY FROM STDIN is under way.
     copy_in: bool,
-    /// A classified column was touched in the open transaction: errors are re-worded until it ends.
-    tainted: bool,
     /// The row that would cross the ceiling is waiting in `from_upstream`.
     overflow: bool,
     /// Bytes of a large message that are passed on as they come.
     passing: usize,
-    /// The session is to end after the present answer.
-    ending: Option<String>,
-    statements: u64,
-    /// Events that the audit log has no room for yet.
-    untold: Vec<Event>,
 }
 
 impl Session {
     /// Takes over two authenticated sides.
     pub fn new(established: Established, services: Arc<Services>, keeper: Arc<Keeper>) -> Self {
-        let role = established.database_settings.upstream.user.clone();
         let mut link = Link::new(established.client, established.upstream, established.leftovers);
         link.from_upstream = established.upstream_leftovers;
-        let mut session = Self {
-            link,
-            services,
-            keeper,
+        let opened = Opened {
             id: established.session,
             agent: established.agent,
             database: established.database,
-            role,
+            protocol: "postgres",
+            role: established.database_settings.upstream.user.clone(),
             client_addr: established.peer.to_string(),
-            cancel: established.cancel,
-            _places: established.places,
+            cancel: Cancellable::Key(established.cancel),
+            places: established.places,
+            application_name: established.application_name,
+            claims: established.claims,
+        };
+        Self {
+            core: Core::new(opened, services, keeper),
+            link,
             status: b'I',
             ledger: Ledger::default(),
             extended: Extended::default(),
-            reading: Reading::default(),
-            said: Said::default(),
             copy_in: false,
-            tainted: false,
             overflow: false,
             passing: 0,
-            ending: None,
-            statements: 0,
-            untold: Vec::new(),
-        };
-        session.said.claims.application_name = established.application_name;
-        for (name, value) in established.claims {
-            session.claim(&name, Some(&value));
         }
-        session
     }
 
     /// Runs until one side ends it. Not cancel safe: dropping it drops the connection, and leaves spent approvals `unknown`.
@@ -153,16 +103,16 @@ impl Session {
                 self.hold_in_mid_result().await?;
                 continue;
             }
-            if let (Some(why), true) = (&self.ending, self.ledger.is_empty()) {
+            if let (Some(why), true) = (&self.core.ending, self.ledger.is_empty()) {
                 return Err(End::Proxy(why.clone()));
             }
-            if !self.untold.is_empty() {
-                self.tell_untold().await;
+            if self.core.has_untold() {
+                self.core.tell_untold().await;
             }
             let Some(message) = self.next_client_frame()? else { break };
             self.on_client(message).await?;
         }
-        if self.ledger.is_empty() && self.services.draining.is_cancelled() && self.status == b'I' {
+        if self.ledger.is_empty() && self.core.services.draining.is_cancelled() && self.status == b'I' {
             return Err(End::Proxy("shutting down".to_owned()));
         }
         self.pump().await
@@ -173,7 +123,7 @@ impl Session {
         if self.ledger.len() >= OWED_MAX || self.link.to_upstream.len() >= MARK {
             return Ok(None);
         }
-        let max = self.services.config.limits.message_bytes_max;
+        let max = self.core.services.config.limits.message_bytes_max;
         match frame::peek(&self.link.from_client, max) {
             // COPY data sent ahead of its CopyInResponse (asyncpg does): where it belongs is known when that has come.
             Ok(Some(head)) if matches!(head.kind, b'd' | b'c' | b'f') && !self.copy_in && !self.ledger.is_empty() => {
@@ -194,14 +144,14 @@ impl Session {
         let interest = self.interest();
         let turn = tokio::select! {
             turn = self.link.turn(interest) => turn,
-            () = self.cancel.handle().requested() => {
+            () = self.core.cancel.handle().requested() => {
                 // With nothing under way there is nothing to cancel, and a late request would hit the next statement.
                 if !self.ledger.is_empty() {
                     drop(self.cancel_upstream());
                 }
                 return Ok(());
             }
-            () = self.services.draining.cancelled(), if self.status == b'I' && self.ledger.is_empty() => return Ok(()),
+            () = self.core.services.draining.cancelled(), if self.status == b'I' && self.ledger.is_empty() => return Ok(()),
         };
         self.on_turn(&turn)?;
         self.answers()
@@ -209,7 +159,7 @@ impl Session {
 
     /// A client that does not get its answers is not read further than one message.
     fn interest(&self) -> Interest {
-        let max = self.services.config.limits.message_bytes_max;
+        let max = self.core.services.config.limits.message_bytes_max;
         let wanted = match frame::peek(&self.link.from_client, max) {
             Ok(Some(head)) if self.link.from_client.len() < head.len => head.len,
             _ => MARK,
@@ -244,7 +194,7 @@ impl Session {
 
     /// Asks the upstream to cancel, beside the session. Best effort, as cancelling always is (manual, "Canceling Requests").
     fn cancel_upstream(&self) -> tokio::task::JoinHandle<()> {
-        let handle = self.cancel.handle().clone();
+        let handle = self.core.cancel.handle().clone();
         tokio::spawn(async move {
             if let Err(error) = cancel::send_upstream(&handle).await {
                 tracing::warn!(%error, "a cancel request did not reach the upstream");

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
-use rustls::ClientConfig;
-use tokio::sync::Semaphore;
+use rustls::{ClientConfig, ServerConfig};
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::audit::event::Event;
 use crate::config::{ClientTls, Config, Upstream};
 use crate::identity::agent::Agent;
 use crate::identity::ids::SessionId;
+use crate::mysql::handshake::auth::rsa::{RsaError, ServerKey};
+use crate::mysql::handshake::capabilities::Capabilities;
+use crate::mysql::handshake::version::ServerVersion;
 use crate::pg::scram::client::Keys;
 use crate::session::cancel::Registry;
 use crate::session::tls::{self, ServerTls, TlsError};
@@ -58,6 +61,12 @@ pub struct Database {
     pub(crate) places: Arc<Semaphore>,
     /// SCRAM keys of the last salt and rounds the server named: deriving them costs milliseconds.
     pub(crate) keys: Mutex<Option<DerivedKeys>>,
+    /// MySQL: the server's RSA key, if the operator gave it, in PEM form.
+    pub(crate) server_key: Option<String>,
+    /// MySQL: what the server said of itself when it was last asked.
+    pub(crate) profile: ArcSwapOption<Profile>,
+    /// MySQL: one session asks at a time.
+    pub(crate) asking: tokio::sync::Mutex<()>,
 }
 
 /// Keys, and what they were derived with.
@@ -74,6 +83,17 @@ impl std::fmt::Debug for DerivedKeys {
     }
 }
 
+/// What a MySQL server is, as clients must be told before they say which database they want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Its version.
+    pub version: ServerVersion,
+    /// What it offers.
+    pub capabilities: Capabilities,
+    /// Its default collation, the lower byte.
+    pub collation: u8,
+}
+
 /// Settings as one connection sees them from beginning to end.
 #[derive(Debug)]
 pub struct Settings {
@@ -81,6 +101,8 @@ pub struct Settings {
     pub config: Arc<Config>,
     /// TLS towards clients, if any.
     pub tls: Option<ServerTls>,
+    /// TLS towards MySQL clients, if any.
+    pub mysql_tls: Option<Arc<ServerConfig>>,
     /// Databases by the name clients ask for.
     pub databases: BTreeMap<String, Arc<Database>>,
 }
@@ -96,6 +118,7 @@ pub struct Shared {
     pub(crate) half_open: Arc<Semaphore>,
     pub(crate) clients: Arc<Semaphore>,
     sessions: AtomicU64,
+    rsa: OnceCell<Arc<ServerKey>>,
 }
 
 impl Shared {
@@ -120,6 +143,7 @@ impl Shared {
             half_open: places(limits.half_open_max),
             clients: places(limits.clients_max),
             sessions: AtomicU64::new(1),
+            rsa: OnceCell::new(),
         }))
     }
 
@@ -143,6 +167,18 @@ impl Shared {
         self.clients.available_permits()
     }
 
+    /// The key that MySQL clients without TLS encrypt their secrets to: made once, off the I/O threads. Cancel safe.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub async fn rsa(&self) -> Result<Arc<ServerKey>, RsaError> {
+        let make = || async {
+            let made = tokio::task::spawn_blocking(ServerKey::generate).await;
+            made.map_err(|error| RsaError::Key(error.to_string()))?.map(Arc::new)
+        };
+        self.rsa.get_or_try_init(make).await.cloned()
+    }
+
     pub(crate) fn next_session(&self) -> SessionId {
         SessionId(self.sessions.fetch_add(1, Ordering::Relaxed))
     }
@@ -153,6 +189,12 @@ fn settings(config: Arc<Config>, old: Option<&Settings>) -> Result<Settings, Sha
         ClientTls::Off => None,
         ClientTls::Optional(certificate) | ClientTls::Required(certificate) => {
             Some(tls::server(certificate).map_err(SharedError::Clients)?)
+        }
+    };
+    let mysql_tls = match config.mysql.as_ref().map(|mysql| &mysql.tls) {
+        None | Some(ClientTls::Off) => None,
+        Some(ClientTls::Optional(certificate) | ClientTls::Required(certificate)) => {
+            Some(tls::mysql_server(certificate).map_err(SharedError::Clients)?)
         }
     };
     let mut databases = BTreeMap::new();
@@ -166,10 +208,13 @@ fn settings(config: Arc<Config>, old: Option<&Settings>) -> Result<Settings, Sha
             tls: tls::client(upstream).map_err(failed)?,
             places: same.map_or_else(|| places(upstream.connections_max), |before| before.places.clone()),
             keys: Mutex::new(None),
+            server_key: upstream.mysql.public_key.as_deref().map(tls::rsa_key).transpose().map_err(failed)?,
+            profile: ArcSwapOption::empty(),
+            asking: tokio::sync::Mutex::new(()),
         };
         databases.insert(name.clone(), Arc::new(database));
     }
-    Ok(Settings { config, tls, databases })
+    Ok(Settings { config, tls, mysql_tls, databases })
 }
 
 fn places(count: u32) -> Arc<Semaphore> {

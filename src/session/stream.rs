@@ -1,8 +1,9 @@
 //! The two byte streams of a session, whatever they run over. `channel` reads one message by message while somebody logs in,
-//! `link` joins both afterwards.
+//! `packets` the same for MySQL, `link` joins both afterwards.
 
 pub mod channel;
 pub mod link;
+pub mod packets;
 
 use std::io;
 use std::pin::Pin;

@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-use crate::config::{Certificate, SslMode, Upstream};
+use crate::config::{Certificate, Protocol, SslMode, Upstream};
+use crate::mysql::handshake::auth::rsa::is_public_key;
 use crate::pg::scram::server::Binding;
 use crate::session::tls::verify::{Depth, UpstreamVerifier};
 
@@ -77,6 +78,28 @@ pub fn server(certificate: &Certificate) -> Result<ServerTls, TlsError> {
     Ok(ServerTls { config: Arc::new(config), binding: Binding::of_certificate(&pem) })
 }
 
+/// The same for MySQL clients, who name no protocol in their TLS handshake.
+///
+/// # Errors
+/// Unreadable or unfit files.
+pub fn mysql_server(certificate: &Certificate) -> Result<Arc<ServerConfig>, TlsError> {
+    let mut config = ServerConfig::clone(&server(certificate)?.config);
+    config.alpn_protocols.clear();
+    Ok(Arc::new(config))
+}
+
+/// Reads an RSA key in PEM form.
+///
+/// # Errors
+/// An unreadable file, or another kind of file.
+pub fn rsa_key(path: &Path) -> Result<String, TlsError> {
+    let pem = String::from_utf8(read(path)?).unwrap_or_default();
+    match is_public_key(&pem) {
+        true => Ok(pem),
+        false => Err(TlsError::Pem { path: path.to_owned(), what: "RSA public key" }),
+    }
+}
+
 /// TLS towards one upstream; `None` for `sslmode: disable`.
 ///
 /// As with libpq, `require` verifies the chain if a CA is given.
@@ -105,7 +128,9 @@ pub fn client(upstream: &Upstream) -> Result<Option<Arc<ClientConfig>>, TlsError
             builder.with_client_auth_cert(chain, private_key(&own.key)?).map_err(unfit)?
         }
     };
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    if upstream.protocol == Protocol::Postgres {
+        config.alpn_protocols = vec![ALPN.to_vec()];
+    }
     Ok(Some(Arc::new(config)))
 }
 

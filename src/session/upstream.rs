@@ -4,6 +4,8 @@ mod authenticate;
 pub mod catalog;
 pub mod dial;
 mod error;
+pub mod mysql;
+pub mod mysql_client;
 
 use std::sync::Arc;
 

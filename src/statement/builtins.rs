@@ -1,15 +1,18 @@
-//! The allow-list of PostgreSQL's built-ins: functions, aggregates, operators, casts and system relations that lineage may
-//! follow. Names are those of `pg_catalog` (and a few of `information_schema`), as stored.
+//! The allow-list of the servers' built-ins: functions, aggregates, operators, casts and system relations that lineage may
+//! follow. PostgreSQL's names are those of `pg_catalog` (and a few of `information_schema`), as stored; MySQL's functions are
+//! in lower case.
 //!
 //! Anything not answered here is either in the catalog or not understood. The data is in the folder of the same name.
 
 mod dangers;
 mod functions;
+mod mysql;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::footprint::Facet;
+use super::scope::Dialect;
 use crate::catalog::load::system;
 
 /// May an argument's value make a function fail, or take a time that depends on it?
@@ -92,8 +95,10 @@ enum Harmless {
     Odd,
 }
 
-static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
-    let lists = [
+type Functions = HashMap<&'static str, Vec<Entry>>;
+
+static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
+    read([
         (functions::FUNCTIONS_TOTAL, Kind::Scalar(Total::Total), Harmless::All),
         (functions::FUNCTIONS_FALLIBLE, Kind::Scalar(Total::Fallible), Harmless::None),
         (functions::COUNTS, Kind::Count, Harmless::All),
@@ -104,8 +109,27 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(||
         (functions::WINDOWS_VALUE, Kind::Window { value: true }, Harmless::One(0)),
         (functions::TABLES, Kind::TableFunction, Harmless::None),
         (functions::SESSION, Kind::SessionInfo, Harmless::None),
-    ];
-    let mut all: HashMap<&'static str, Vec<Entry>> = HashMap::new();
+    ])
+});
+
+static MYSQL_FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
+    use mysql::functions;
+    read([
+        (functions::FUNCTIONS_TOTAL, Kind::Scalar(Total::Total), Harmless::All),
+        (functions::FUNCTIONS_FALLIBLE, Kind::Scalar(Total::Fallible), Harmless::None),
+        (functions::COUNTS, Kind::Count, Harmless::All),
+        (functions::AGGREGATES_NUMERIC, Kind::NumericAggregate, Harmless::All),
+        (functions::AGGREGATES_VALUE, Kind::ValueAggregate, Harmless::All),
+        (functions::AGGREGATES_ORDERED, Kind::OrderedAggregate, Harmless::None),
+        (functions::WINDOWS_POSITION, Kind::Window { value: false }, Harmless::None),
+        (functions::WINDOWS_VALUE, Kind::Window { value: true }, Harmless::One(0)),
+        (functions::TABLES, Kind::TableFunction, Harmless::None),
+        (functions::SESSION, Kind::SessionInfo, Harmless::None),
+    ])
+});
+
+fn read<const N: usize>(lists: [(&'static str, Kind, Harmless); N]) -> Functions {
+    let mut all = Functions::new();
     for (list, kind, harmless) in lists {
         for word in list.split_ascii_whitespace() {
             if let Some((name, entry)) = entry(word, kind, harmless) {
@@ -114,7 +138,7 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(||
         }
     }
     all
-});
+}
 
 /// Reads `name/least-most@harmless`. A malformed word yields `None`, so its name stays unknown; a test finds it.
 fn entry(word: &'static str, kind: Kind, otherwise: Harmless) -> Option<(&'static str, Entry)> {
@@ -133,8 +157,12 @@ fn entry(word: &'static str, kind: Kind, otherwise: Harmless) -> Option<(&'stati
     Some((name, Entry { least, most, kind, harmless }))
 }
 
-fn find(name: &str, argument_count: usize) -> Option<&'static Entry> {
-    let entries = FUNCTIONS.get(name)?;
+fn find(dialect: Dialect, name: &str, argument_count: usize) -> Option<&'static Entry> {
+    let functions = match dialect {
+        Dialect::Postgres { .. } => &FUNCTIONS,
+        Dialect::MySql(_) => &MYSQL_FUNCTIONS,
+    };
+    let entries = functions.get(name)?;
     entries.iter().find(|entry| (entry.least..=entry.most).contains(&argument_count))
 }
 
@@ -143,14 +171,14 @@ fn find(name: &str, argument_count: usize) -> Option<&'static Entry> {
 /// The count must be right: `ts_rewrite` of three arguments is pure where that of two runs SQL. Attribute notation
 /// (`ssn(c)`) looks like a call; whoever asks must have ruled out a column of that name first. Functions starting with
 /// `_pg_` live in `information_schema`, all others in `pg_catalog`.
-pub fn function(name: &str, argument_count: usize) -> Option<Kind> {
-    find(name, argument_count).map(|entry| entry.kind)
+pub fn function(dialect: Dialect, name: &str, argument_count: usize) -> Option<Kind> {
+    find(dialect, name, argument_count).map(|entry| entry.kind)
 }
 
 /// Can the value of argument `argument` (from 0) of this call make it fail, or be timed, when all other arguments are
 /// constants? `true` for whatever is on no list.
-pub fn fails_by(name: &str, argument_count: usize, argument: usize) -> bool {
-    find(name, argument_count).is_none_or(|entry| match entry.harmless {
+pub fn fails_by(dialect: Dialect, name: &str, argument_count: usize, argument: usize) -> bool {
+    find(dialect, name, argument_count).is_none_or(|entry| match entry.harmless {
         Harmless::All => false,
         Harmless::None => true,
         Harmless::One(one) => argument != one,
@@ -159,7 +187,10 @@ pub fn fails_by(name: &str, argument_count: usize, argument: usize) -> bool {
 }
 
 /// What the built-in operator of this name does; `None` if it is on no list. Unary and binary forms are not told apart.
-pub fn operator(name: &str) -> Option<OperatorKind> {
+pub fn operator(dialect: Dialect, name: &str) -> Option<OperatorKind> {
+    if let Dialect::MySql(_) = dialect {
+        return mysql::operator(name);
+    }
     Some(match name {
         "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "~~" | "~~*" | "!~~" | "!~~*" | "^@" | "@>" | "<@" | "&&"
         | "?" | "?|" | "?&" | "-|-" | "&<" | "&>" | "~<=~" | "~<~" | "~>=~" | "~>~" | "~=" | "*=" | "*<>" | "*<"
@@ -186,7 +217,10 @@ static CASTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| FALLIBLE_CASTS.
 
 /// What a cast to this type does. The name is the stored one (`int4`, not `integer`), of `pg_catalog`; for an array pass
 /// the element's name after an underscore (`_text`). Types unknown here are the catalog's: enums, domains, composites.
-pub fn cast(type_name: &str) -> CastKind {
+pub fn cast(dialect: Dialect, type_name: &str) -> CastKind {
+    if let Dialect::MySql(_) = dialect {
+        return mysql::cast(type_name);
+    }
     match type_name {
         "text" | "varchar" | "bpchar" | "name" | "refcursor" | "unknown" => CastKind::Total,
         name if CASTS.contains(name.strip_prefix('_').unwrap_or(name)) => CastKind::Fallible,
@@ -201,7 +235,10 @@ static INFORMATION_SCHEMA: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| system::INFORMATION_SCHEMA.split_ascii_whitespace().collect());
 
 /// May this system relation be read? Only relations that describe objects, never those that hold or summarise rows.
-pub fn system_relation(schema: &str, name: &str) -> bool {
+pub fn system_relation(dialect: Dialect, schema: &str, name: &str) -> bool {
+    if let Dialect::MySql(_) = dialect {
+        return mysql::system_relation(schema, name);
+    }
     match schema {
         "pg_catalog" => PG_CATALOG.contains(name),
         "information_schema" => INFORMATION_SCHEMA.contains(name),
@@ -217,7 +254,10 @@ static DANGERS: LazyLock<HashMap<&'static str, Facet>> = LazyLock::new(|| {
 
 /// The action that a dangerous function amounts to, in whatever schema (extensions choose theirs). `None` means nothing
 /// is known, not that it is safe: ask [`function`] first, and treat what neither knows as opaque.
-pub fn danger(name: &str) -> Option<Facet> {
+pub fn danger(dialect: Dialect, name: &str) -> Option<Facet> {
+    if let Dialect::MySql(_) = dialect {
+        return mysql::danger(name);
+    }
     DANGERS.get(name).copied()
 }
 

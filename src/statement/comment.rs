@@ -3,6 +3,9 @@
 //! Such blocks hold trace ids and so differ from one sending to the next; they are set aside before a statement is
 //! digested. Never `/*!` or `/*+`: those are executed, or steer the planner.
 
+use crate::statement::mysql;
+use crate::statement::scope::Dialect;
+
 /// A longer block is not recognised.
 const BLOCK_MAX: usize = 4096;
 
@@ -10,18 +13,22 @@ const BLOCK_MAX: usize = 4096;
 ///
 /// The pairs come decoded, in order. Without such a block, or when in doubt whether it is one (it might stand in a
 /// string), the whole text comes back with no pairs.
-pub fn split_sqlcommenter(text: &str) -> (&str, Vec<(String, String)>) {
-    recognise(text).unwrap_or((text, Vec::new()))
+pub fn split_sqlcommenter<'t>(text: &'t str, dialect: &Dialect) -> (&'t str, Vec<(String, String)>) {
+    recognise(text, dialect).unwrap_or((text, Vec::new()))
 }
 
-fn recognise(text: &str) -> Option<(&str, Vec<(String, String)>)> {
+fn recognise<'t>(text: &'t str, dialect: &Dialect) -> Option<(&'t str, Vec<(String, String)>)> {
     let end = text.trim_end_matches(|c: char| c.is_ascii_whitespace());
     let end = end.strip_suffix(';').unwrap_or(end).trim_end_matches(|c: char| c.is_ascii_whitespace());
     let inside = end.strip_suffix("*/")?;
     let start = inside.rfind("/*")?;
     let before = inside.get(..start)?;
     let block = inside.get(start + 2..)?;
-    if block.len() > BLOCK_MAX || !ends_in_code(before.as_bytes()) {
+    let in_code = match dialect {
+        Dialect::Postgres { .. } => ends_in_code(before.as_bytes()),
+        Dialect::MySql(reading) => mysql::lex::ends_in_code(before, reading),
+    };
+    if block.len() > BLOCK_MAX || !in_code {
         return None;
     }
     let pairs = pairs(block)?;
@@ -125,6 +132,35 @@ fn skip_comment(text: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement::scope::Flavour;
+
+    const POSTGRES: Dialect = Dialect::Postgres { standard_conforming_strings: true };
+
+    #[test]
+    fn mysqls_text_is_read_in_its_own_mode() {
+        let reading = crate::statement::mysql::lex::plain(Flavour::MySql, 80_403);
+        let dialect = Dialect::MySql(reading);
+        for (text, rest) in [
+            ("SELECT `a` FROM t /*a='b'*/", "SELECT `a` FROM t"),
+            ("SELECT 'it\\'s' /*a='b'*/;", "SELECT 'it\\'s'"),
+            ("SELECT 1 # x'\n /*a='b'*/", "SELECT 1 # x'"),
+            ("SELECT 1 /*! + 1 */ /*a='b'*/", "SELECT 1 /*! + 1 */"),
+        ] {
+            assert_eq!(split_sqlcommenter(text, &dialect).0, rest, "{text}");
+        }
+        for text in [
+            "SELECT 1--'\n', '/*a='b'*/",
+            "SELECT 1 # /*a='b'*/",
+            "SELECT 1 -- /*a='b'*/",
+            "SELECT `x /*a='b'*/",
+            "SELECT \"x /*a='b'*/",
+            "SELECT 'x\\' /*a='b'*/",
+            "SELECT 1 /*! + 1 /*a='b'*/",
+            "SELECT 1 /*!a='b'*/",
+        ] {
+            assert_eq!(split_sqlcommenter(text, &dialect), (text, Vec::new()), "{text}");
+        }
+    }
 
     #[test]
     fn a_trailing_block_is_set_aside_and_decoded() {
@@ -146,7 +182,7 @@ mod tests {
         ];
         for (text, rest, pairs) in table {
             let pairs: Vec<_> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-            assert_eq!(split_sqlcommenter(text), (*rest, pairs), "{text}");
+            assert_eq!(split_sqlcommenter(text, &POSTGRES), (*rest, pairs), "{text}");
         }
     }
 
@@ -177,7 +213,7 @@ mod tests {
             "SELECT 1 /*a='b\\'c'*/",
         ];
         for text in texts {
-            assert_eq!(split_sqlcommenter(text), (text, Vec::new()), "{text}");
+            assert_eq!(split_sqlcommenter(text, &POSTGRES), (text, Vec::new()), "{text}");
         }
     }
 }

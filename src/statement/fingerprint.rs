@@ -2,11 +2,13 @@
 //! statistics, and a fast key of our own for the cache of verdicts ([`key`]).
 
 pub mod key;
+mod mysql;
 
 use pg_query::protobuf::Token;
 use sha2::{Digest, Sha256};
 
 use crate::statement::pg::scans_in_time;
+use crate::statement::scope::Dialect;
 
 /// Stands for a text that cannot be shown without its literals.
 const WITHHELD: &str = "(text withheld)";
@@ -20,9 +22,18 @@ pub struct Normalised {
     pub fingerprint: u64,
 }
 
+/// Normalises a statement of this dialect. A text that cannot be read is withheld, and its fingerprint is that of the exact
+/// bytes.
+pub fn normalise(text: &str, dialect: &Dialect) -> Normalised {
+    match dialect {
+        Dialect::Postgres { .. } => normalise_postgres(text),
+        Dialect::MySql(reading) => mysql::normalise(text, reading),
+    }
+}
+
 /// Normalises by PostgreSQL's grammar; takes tens of microseconds. A text that cannot be parsed, or whose strings read
 /// differently with other settings, is withheld, and its fingerprint is that of the exact bytes.
-pub fn normalise(text: &str) -> Normalised {
+fn normalise_postgres(text: &str) -> Normalised {
     let read = if reads_alike(text) { pg_query::normalize(text).ok() } else { None };
     let readable = scans_in_time(text).then_some(text);
     let fingerprint =
@@ -30,18 +41,23 @@ pub fn normalise(text: &str) -> Normalised {
     match (read, fingerprint) {
         (Some(text), Some(fingerprint)) => Normalised { text: without_comments(&text), fingerprint },
         (_, fingerprint) => {
-            let fingerprint = fingerprint.unwrap_or_else(|| {
-                let digest = Sha256::digest(text.as_bytes());
-                digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
-            });
+            let fingerprint = fingerprint.unwrap_or_else(|| of_bytes(text.as_bytes()));
             Normalised { text: withheld(text), fingerprint }
         }
     }
 }
 
+/// The first eight bytes of a digest, as a number.
+fn of_bytes(bytes: &[u8]) -> u64 {
+    Sha256::digest(bytes).iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+}
+
 /// The text for people who must not see literals: each becomes `?`, comments go. Withheld but for the verb when the text
 /// cannot be scanned, or when its strings read differently with other settings.
-pub fn withhold_literals(text: &str) -> String {
+pub fn withhold_literals(text: &str, dialect: &Dialect) -> String {
+    if let Dialect::MySql(reading) = dialect {
+        return mysql::replaced(text, reading).unwrap_or_else(|| withheld(text));
+    }
     if !reads_alike(text) {
         return withheld(text);
     }
@@ -82,7 +98,8 @@ fn replaced(text: &str, literal: &str) -> Option<String> {
 fn withheld(text: &str) -> String {
     const VERBS: &str = "select insert update delete merge with values table copy create alter drop truncate grant revoke \
         set reset show explain begin start commit rollback savepoint release prepare execute deallocate declare fetch \
-        move close call do listen unlisten notify lock vacuum analyze cluster reindex refresh comment discard";
+        move close call do listen unlisten notify lock vacuum analyze cluster reindex refresh comment discard replace \
+        use handler load describe desc rename flush kill";
     let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
     let known = VERBS.split_ascii_whitespace().any(|verb| verb.eq_ignore_ascii_case(&word));
     if known { format!("{} {WITHHELD}", word.to_ascii_uppercase()) } else { WITHHELD.to_owned() }
@@ -91,6 +108,30 @@ fn withheld(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement::mysql::lex::plain;
+    use crate::statement::scope::Flavour;
+
+    const POSTGRES: Dialect = Dialect::Postgres { standard_conforming_strings: true };
+
+    #[test]
+    fn mysqls_literals_are_withheld_as_its_server_reads_them() {
+        let dialect = Dialect::MySql(plain(Flavour::MySql, 80_403));
+        for (text, shown) in [
+            ("SELECT `a` FROM t WHERE b = 'it\\'s' AND c = \"x\" -- secret", "SELECT `a` FROM t WHERE b = ? AND c = ?"),
+            ("SELECT/* secret */x'41', 0x41, _utf8mb4 'x' 'y' # secret", "SELECT ?, ?, ?"),
+            ("SELECT 1 /*! , 'x' */ FROM t", "SELECT ? , ? FROM t"),
+            ("SET @a = 'secret'", "SET @a = ?"),
+            ("SELECT 'open secret", "SELECT (text withheld)"),
+            ("SELECT 1 =! 'secret'", "SELECT (text withheld)"),
+        ] {
+            assert_eq!(withhold_literals(text, &dialect), shown, "{text}");
+        }
+        let print = |text: &str| normalise(text, &dialect).fingerprint;
+        assert_eq!(print("select a from t where b in (1, 2, 3)"), print("SELECT a  FROM t WHERE b IN (7)/* x */"));
+        assert_ne!(print("select a from t where b = 1"), print("select a from T where b = 1"));
+        assert_ne!(print("select a from t where b = 1"), print("select a, c from t where b = 1"));
+        assert_ne!(print("select 'open"), print("select 'open2"));
+    }
 
     #[test]
     fn literals_of_every_kind_are_withheld() {
@@ -104,7 +145,7 @@ mod tests {
             ("selec 'x'", "selec ?"),
         ];
         for (text, shown) in table {
-            assert_eq!(withhold_literals(text), shown, "{text}");
+            assert_eq!(withhold_literals(text, &POSTGRES), shown, "{text}");
         }
     }
 
@@ -117,19 +158,19 @@ mod tests {
             ("SELECT 'nul\0", "SELECT (text withheld)"),
         ];
         for (text, shown) in table {
-            assert_eq!(withhold_literals(text), shown, "{text}");
+            assert_eq!(withhold_literals(text, &POSTGRES), shown, "{text}");
         }
     }
 
     #[test]
     fn statements_of_one_structure_share_a_fingerprint() {
-        let one = normalise("SELECT * FROM t WHERE a = 5 /* secret */");
-        let other = normalise("select  * from t where a = 77");
+        let one = normalise("SELECT * FROM t WHERE a = 5 /* secret */", &POSTGRES);
+        let other = normalise("select  * from t where a = 77", &POSTGRES);
         assert_eq!(one.text, "SELECT * FROM t WHERE a = $1");
         assert_eq!(one.fingerprint, other.fingerprint);
-        assert_ne!(one.fingerprint, normalise("SELECT * FROM u WHERE a = 5").fingerprint);
-        let broken = normalise("SELECT FROM WHERE 'secret'");
+        assert_ne!(one.fingerprint, normalise("SELECT * FROM u WHERE a = 5", &POSTGRES).fingerprint);
+        let broken = normalise("SELECT FROM WHERE 'secret'", &POSTGRES);
         assert_eq!(broken.text, "SELECT (text withheld)");
-        assert_ne!(broken.fingerprint, normalise("SELECT FROM WHERE 'other'").fingerprint);
+        assert_ne!(broken.fingerprint, normalise("SELECT FROM WHERE 'other'", &POSTGRES).fingerprint);
     }
 }

@@ -211,6 +211,11 @@ pub enum Transfer {
     FromClient,
     /// COPY … FROM a file or program on the server.
     FromServer,
+    /// LOAD DATA LOCAL: the server asks the client for this file, and for no other.
+    FromClientFile {
+        /// The file's name as the statement has it.
+        name: Arc<str>,
+    },
     /// CTAS, SELECT INTO, CREATE VIEW (materialized or not), CREATE FUNCTION over these columns: `outputs` say what would be copied.
     IntoNewObject,
 }
@@ -291,6 +296,29 @@ pub enum SessionEffect {
     CloseCursor {
         /// Name as stored.
         name: Option<Arc<str>>,
+    },
+    /// Keeps a value in a user variable (`@v := e`, `SELECT … INTO @v`, `SET @v = e`), and with it what it comes from.
+    SetsVariable {
+        /// Name, in lower case.
+        name: Arc<str>,
+        /// Where the value comes from.
+        sources: Vec<Source>,
+        /// Something flowed in that could not be followed.
+        unknown: bool,
+    },
+    /// KILL in MySQL: answered by the proxy, which knows whose sessions are whose.
+    Kill {
+        /// The number that it names.
+        number: u32,
+        /// Only what runs there now.
+        query: bool,
+    },
+    /// SHOW WARNINGS and its kin: they quote what the statement before them met. The session knows what that was.
+    TellsDiagnostics,
+    /// CREATE TEMPORARY TABLE in MySQL: from here on the name means that table, in every database.
+    CreatesTemporary {
+        /// Name as written, without its database.
+        name: Arc<str>,
     },
 }
 

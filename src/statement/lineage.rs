@@ -6,8 +6,8 @@
 mod bounds;
 mod call;
 mod change;
+mod dialect;
 mod expression;
-mod label;
 mod names;
 mod predicate;
 mod query;
@@ -16,17 +16,19 @@ mod routine;
 mod source;
 mod value;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, RelationKey};
 use crate::statement::footprint::{
-    Access, ColumnWrite, Facet, Footprint, Opaque, Output, Position, Probe, RelationUse, RowBound, Verb,
+    Access, ColumnWrite, Facet, Footprint, Opaque, Output, Position, Probe, RelationUse, RowBound, SessionEffect, Verb,
 };
 use crate::statement::lineage::names::Env;
 use crate::statement::lineage::value::{Shape, Value};
-use crate::statement::scope::Scope;
+use crate::statement::scope::{Dialect, Scope};
+use crate::statement::tree::change::Deed;
 use crate::statement::tree::{Dml, Expr, Name};
+use crate::statement::variable::{Variable, Variables};
 
 /// Levels of queries, expressions, views and functions inside one another, at most.
 const DEPTH_MAX: u32 = 160;
@@ -34,21 +36,73 @@ const DEPTH_MAX: u32 = 160;
 /// Expressions and queries looked at for one statement, at most: views and recursion multiply.
 const STEPS_MAX: u32 = 2_000_000;
 
+/// Times a statement that sets user variables is followed, each with what the time before was found to flow into them.
+const ROUNDS_MAX: usize = 8;
+
 /// Follows one statement.
 pub fn analyse(dml: &Dml, catalog: &Catalog, scope: &Scope) -> Footprint {
-    let mut analyser = Analyser::new(catalog, scope);
-    let (verb, shape) = analyser.statement(dml);
-    analyser.footprint(verb, shape)
+    analyse_with(dml, catalog, scope, &Variables::new())
+}
+
+/// Follows one statement of a session in which these user variables are set.
+pub fn analyse_with(dml: &Dml, catalog: &Catalog, scope: &Scope, variables: &Variables) -> Footprint {
+    settled(catalog, scope, variables, |analyser| analyser.statement(dml))
 }
 
 /// Follows expressions that stand alone, such as the arguments of EXECUTE; `outputs` of the answer are their values.
 pub fn analyse_expressions(list: &[Expr], catalog: &Catalog, scope: &Scope) -> Footprint {
+    analyse_expressions_with(list, catalog, scope, &Variables::new())
+}
+
+/// Follows expressions that stand alone in a session in which these user variables are set.
+pub fn analyse_expressions_with(list: &[Expr], catalog: &Catalog, scope: &Scope, variables: &Variables) -> Footprint {
+    settled(catalog, scope, variables, |analyser| {
+        let env = Env::default();
+        let values: Vec<Value> = list.iter().map(|expr| analyser.value(expr, &env, Position::Predicate)).collect();
+        let columns = values.into_iter().map(|value| value::Field { name: None, value }).collect();
+        (Verb::Other, Some(Shape { columns, wild: false, bound: RowBound::AtMost(1), unique: Vec::new() }))
+    })
+}
+
+/// Follows something until what it keeps in variables no longer grows: the order in which it reads and sets them is the
+/// server's affair, so that each reading may be of what any setting kept.
+fn settled<'c>(
+    catalog: &'c Catalog,
+    scope: &'c Scope,
+    variables: &Variables,
+    follow: impl Fn(&mut Analyser<'c>) -> (Verb, Option<Shape>),
+) -> Footprint {
+    let mut known = Kept::new(variables);
+    for _ in 0..ROUNDS_MAX {
+        let mut analyser = Analyser::new(catalog, scope);
+        analyser.kept = known.clone();
+        let (verb, shape) = follow(&mut analyser);
+        if analyser.kept == known {
+            return analyser.footprint(verb, shape);
+        }
+        known = analyser.kept;
+    }
     let mut analyser = Analyser::new(catalog, scope);
-    let env = Env::default();
-    let values: Vec<Value> = list.iter().map(|expr| analyser.value(expr, &env, Position::Predicate)).collect();
-    let columns = values.into_iter().map(|value| value::Field { name: None, value }).collect();
-    analyser
-        .footprint(Verb::Other, Some(Shape { columns, wild: false, bound: RowBound::AtMost(1), unique: Vec::new() }))
+    analyser.kept = known;
+    let (verb, shape) = follow(&mut analyser);
+    analyser.opaque("user variables", "what flows between them could not be followed");
+    analyser.footprint(verb, shape)
+}
+
+/// User variables while a statement is followed.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Kept {
+    /// What each was before the statement, with what the statement keeps in it.
+    values: BTreeMap<Name, Variable>,
+    /// Those that the statement sets, with what it keeps in them.
+    set: BTreeMap<Name, Variable>,
+}
+
+impl Kept {
+    fn new(variables: &Variables) -> Self {
+        let values = variables.iter().map(|(name, variable)| (name.clone(), variable.as_ref().clone())).collect();
+        Self { values, set: BTreeMap::new() }
+    }
 }
 
 /// A footprint that says nothing yet.
@@ -76,6 +130,9 @@ pub fn blank(verb: Verb) -> Footprint {
 struct Analyser<'c> {
     catalog: &'c Catalog,
     scope: &'c Scope,
+    dialect: Dialect,
+    /// User variables.
+    kept: Kept,
     /// Schemas searched: the session's, or a view definition's.
     path: Vec<Name>,
     /// Temporary relations are in the way of names.
@@ -113,6 +170,8 @@ impl<'c> Analyser<'c> {
         let mut analyser = Self {
             catalog,
             scope,
+            dialect: scope.dialect,
+            kept: Kept::default(),
             path: scope.search_path.clone(),
             shadowed: true,
             depth: 0,
@@ -131,7 +190,7 @@ impl<'c> Analyser<'c> {
             unresolved: false,
         };
         let mut first = scope.search_path.iter().filter(|schema| !schema.starts_with("pg_temp"));
-        if first.next().map(|schema| &**schema) != Some("pg_catalog") {
+        if scope.dialect.searches_system_first() && first.next().map(|schema| &**schema) != Some("pg_catalog") {
             analyser
                 .opaque("search_path", "pg_catalog is not searched first, so that any name may mean something else");
         }
@@ -146,6 +205,10 @@ impl<'c> Analyser<'c> {
             Dml::Update(_) => Verb::Update,
             Dml::Delete(_) => Verb::Delete,
             Dml::Merge(_) => Verb::Merge,
+            Dml::Joined(joined) => match joined.deed {
+                Deed::Update(_) => Verb::Update,
+                Deed::Delete(_) => Verb::Delete,
+            },
             Dml::Opaque(_) => Verb::Other,
         };
         if verb == Verb::Select {
@@ -168,6 +231,12 @@ impl<'c> Analyser<'c> {
         footprint.facets = self.facets.into_iter().collect();
         footprint.opaque = self.opaque.into_iter().collect();
         footprint.changed = self.changed;
+        let sets = |(name, kept): (Name, Variable)| SessionEffect::SetsVariable {
+            name,
+            sources: kept.sources,
+            unknown: kept.unknown,
+        };
+        footprint.session = self.kept.set.into_iter().map(sets).collect();
         footprint.unresolved = self.unresolved;
         footprint.explainable = !matches!(verb, Verb::Other);
         footprint

@@ -11,10 +11,12 @@ use pg_query::protobuf::{ExecuteStmt, FetchDirection, FetchStmt, SelectStmt};
 
 use crate::catalog::Catalog;
 use crate::statement::footprint::{
-    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, TransactionVerb, Transfer, Verb,
+    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, Source, TransactionVerb, Transfer,
+    Verb,
 };
-use crate::statement::scope::Scope;
-use crate::statement::{lineage, pg, utility};
+use crate::statement::scope::{Dialect, Scope};
+use crate::statement::variable::{Variable, Variables};
+use crate::statement::{lineage, mysql, pg, utility};
 
 /// FETCH ALL in the grammar's tree.
 const FETCH_ALL: i64 = i64::MAX;
@@ -35,6 +37,8 @@ pub struct Statement {
     pub end: usize,
     /// Its footprint rests on the session's prepared statements or cursors: it means something else in another session.
     pub depends_on_session: bool,
+    /// How the server that it is meant for reads it.
+    pub dialect: Dialect,
     /// What it touches.
     pub footprint: Arc<Footprint>,
     /// The query inside a DECLARE, PREPARE or EXPLAIN as the grammar prints it, for estimates; `None` if there is none.
@@ -52,24 +56,45 @@ pub struct Known {
     pub prepared: HashMap<Arc<str>, Arc<Footprint>>,
     /// DECLARE's.
     pub cursors: HashMap<Arc<str>, Arc<Footprint>>,
+    /// User variables (MySQL), by name in lower case.
+    pub variables: Variables,
+}
+
+impl Known {
+    /// A user variable was set, or may have been: what flowed into it adds to what is known of it.
+    pub fn set_variable(&mut self, name: &Arc<str>, sources: &[Source], unknown: bool) {
+        let before = self.variables.get(name).cloned().unwrap_or_default();
+        let mut kept = Variable { sources: sources.to_vec(), unknown: unknown || before.unknown };
+        kept.sources.extend(before.sources.iter().filter(|source| !sources.contains(source)));
+        self.variables.insert(name.clone(), Arc::new(kept));
+    }
 }
 
 /// Reads a batch. Prepared statements and cursors that are named in it are looked up in `known`, then in what the batch
 /// itself prepares before.
 pub fn read(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
+    match &scope.dialect {
+        Dialect::MySql(reading) => mysql::batch::read(text, reading, scope, catalog, known),
+        Dialect::Postgres { .. } => read_postgres(text, scope, catalog, known),
+    }
+}
+
+fn read_postgres(text: &str, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
     let parsed = match pg::parse(text, scope.standard_conforming_strings()) {
         Ok(parsed) => parsed,
-        Err(reason) => return Batch { statements: vec![unreadable(text, &reason.to_string())] },
+        Err(reason) => return Batch { statements: vec![unreadable(text, scope.dialect, &reason.to_string())] },
     };
     if parsed.is_empty() {
-        return Batch { statements: vec![plain(text, lineage::blank(Verb::Empty))] };
+        return Batch { statements: vec![plain(text, scope.dialect, lineage::blank(Verb::Empty))] };
     }
     let mut known = Cow::Borrowed(known);
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.len());
     let mut settled = true;
     for one in &parsed {
         let Some(own) = text.get(one.start..one.end.min(text.len())) else {
-            return Batch { statements: vec![unreadable(text, "its statements could not be told apart")] };
+            return Batch {
+                statements: vec![unreadable(text, scope.dialect, "its statements could not be told apart")],
+            };
         };
         let mut statement = statement(own, &one.node, &Reader { scope, catalog, known: &known, settled });
         statement.end = one.end.min(text.len());
@@ -108,7 +133,7 @@ fn keeps_names(footprint: &Footprint) -> bool {
 }
 
 /// FAIL CLOSED: read with names as they were before the batch, which may no longer hold.
-fn doubt(footprint: &mut Footprint) {
+pub(super) fn doubt(footprint: &mut Footprint) {
     if footprint.relations.is_empty() && footprint.functions.is_empty() && footprint.outputs.is_none() {
         return;
     }
@@ -121,13 +146,14 @@ fn doubt(footprint: &mut Footprint) {
     });
 }
 
-fn plain(text: &str, footprint: Footprint) -> Statement {
+pub(super) fn plain(text: &str, dialect: Dialect, footprint: Footprint) -> Statement {
     let footprint = Arc::new(footprint);
     let end = text.len();
     Statement {
         text: Arc::from(text),
         end,
         depends_on_session: false,
+        dialect,
         footprint,
         inner: None,
         prepared: None,
@@ -136,10 +162,10 @@ fn plain(text: &str, footprint: Footprint) -> Statement {
 }
 
 /// FAIL CLOSED: what cannot be read is opaque, and so held.
-fn unreadable(text: &str, why: &str) -> Statement {
+pub(super) fn unreadable(text: &str, dialect: Dialect, why: &str) -> Statement {
     let mut footprint = lineage::blank(Verb::Unreadable);
     footprint.opaque.push(Opaque { what: Arc::from("syntax"), why: Arc::from(why) });
-    plain(text, footprint)
+    plain(text, dialect, footprint)
 }
 
 fn statement(text: &str, node: &NodeEnum, reader: &Reader<'_>) -> Statement {
@@ -194,7 +220,16 @@ fn statement(text: &str, node: &NodeEnum, reader: &Reader<'_>) -> Statement {
         _ => prepared.is_some() || declared.is_some(),
     };
     let footprint = Arc::new(footprint);
-    Statement { text: Arc::from(text), end: text.len(), depends_on_session, footprint, inner, prepared, declared }
+    Statement {
+        text: Arc::from(text),
+        end: text.len(),
+        depends_on_session,
+        dialect: reader.scope.dialect,
+        footprint,
+        inner,
+        prepared,
+        declared,
+    }
 }
 
 fn opaque(verb: Verb, what: &str, why: &str) -> Footprint {

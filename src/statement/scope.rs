@@ -1,8 +1,11 @@
 //! What, beside the text and the catalog, decides how a statement is read and where its names resolve.
 
 pub mod ask;
+pub mod ask_mysql;
 
 use std::sync::Arc;
+
+pub use crate::catalog::Flavour;
 
 /// The session's settings that matter to reading. Asked from the server, never guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,15 +57,6 @@ pub struct MySqlReading {
     pub foreign_mode: bool,
     /// `lower_case_table_names`: 0 compares names of databases and tables exactly, 1 and 2 without regard to case.
     pub lower_case_table_names: u8,
-}
-
-/// Whose server speaks the MySQL protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Flavour {
-    /// MariaDB.
-    MariaDb,
-    /// MySQL, and what is built from it.
-    MySql,
 }
 
 impl Scope {

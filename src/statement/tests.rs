@@ -1,6 +1,9 @@
 //! Statements in, footprints out: tables of data in `tests/statements`, and what no text may do to the reader.
 
 mod catalog;
+mod lowering;
+mod mysql;
+mod mysql_catalog;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,7 +20,7 @@ fn serde_name<T: serde::Serialize>(value: T) -> String {
 
 fn path(catalog: &Catalog, key: ColumnKey) -> String {
     let full = catalog.column_path(key).unwrap();
-    full.trim_start_matches("shop.public.").trim_start_matches("shop.").to_owned()
+    full.trim_start_matches("shop.public.").trim_start_matches("shop.evasion.").trim_start_matches("shop.").to_owned()
 }
 
 /// What a footprint says, in the words the tables use.
@@ -74,7 +77,8 @@ fn facts(catalog: &Catalog, footprint: &Footprint) -> Vec<String> {
 /// Is this column's way to the client known, or is the statement one that nobody lets through unseen?
 fn is_guarded(catalog: &Catalog, footprint: &Footprint, column: &str) -> bool {
     let (relation, name) = column.split_once('.').unwrap();
-    let relation = catalog.relation_named("public", relation).unwrap();
+    let of = |schema| catalog.relation_named(schema, relation);
+    let relation = of("public").or_else(|| of(mysql_catalog::DATABASE)).unwrap();
     let key = ColumnKey { relation: relation.key, number: relation.column_named(name).unwrap().number };
     let row = ColumnKey { number: 0, ..key };
     let named = |sources: &[crate::statement::footprint::Source]| {

@@ -1,10 +1,12 @@
 //! The tree that every dialect is lowered into: what decides names, flows and bounds. Unknown things are `Opaque`.
 
+mod call;
 pub mod change;
 
 use std::sync::Arc;
 
-use crate::statement::tree::change::{Delete, Insert, Merge, Update};
+pub use crate::statement::tree::call::{Argument, Call, Operator, TypeName};
+use crate::statement::tree::change::{Delete, Insert, Joined, Merge, Update};
 
 /// A name as stored (already folded by the dialect).
 pub type Name = Arc<str>;
@@ -61,6 +63,8 @@ pub enum Dml {
     Delete(Box<Delete>),
     /// MERGE.
     Merge(Box<Merge>),
+    /// UPDATE or DELETE over a FROM list, as MySQL writes it.
+    Joined(Box<Joined>),
     /// A kind of statement the lowering does not know.
     Opaque(Unknown),
 }
@@ -261,6 +265,8 @@ pub enum Constant {
     Null,
     /// An integer.
     Integer(i64),
+    /// Another number, where a dialect compares numbers and strings in ways of its own; else it is `Other`.
+    Number,
     /// Anything else.
     Other,
 }
@@ -316,6 +322,10 @@ pub enum Expr {
     Collate(Box<Expr>),
     /// `current_date`, `current_user` and kin, by name.
     Session(Name),
+    /// A user variable, `@v`.
+    Variable(Name),
+    /// `@v := e`: gives the value, and keeps it in the session.
+    Assign(Name, Box<Expr>),
     /// GROUPING(…), `merge_action()`: says nothing about values. By name.
     Marker(Name),
     /// An SQL/JSON constructor, by name; total over its members.
@@ -335,66 +345,4 @@ pub enum SubqueryKind {
     Compared,
     /// ARRAY(…).
     Array,
-}
-
-/// A call.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The name, schema first if written.
-    pub name: Vec<Name>,
-    /// Arguments.
-    pub arguments: Vec<Argument>,
-    /// `count(*)`.
-    pub star: bool,
-    /// DISTINCT.
-    pub distinct: bool,
-    /// VARIADIC.
-    pub variadic: bool,
-    /// ORDER BY inside the call.
-    pub order: Vec<Expr>,
-    /// The order is WITHIN GROUP: its expressions are arguments, too.
-    pub within_group: bool,
-    /// FILTER.
-    pub filter: Option<Expr>,
-    /// OVER.
-    pub over: Option<Window>,
-}
-
-/// An argument.
-#[derive(Clone, Debug)]
-pub struct Argument {
-    /// `name =>`.
-    pub name: Option<Name>,
-    /// The value.
-    pub value: Expr,
-}
-
-/// An operator with its operands.
-#[derive(Clone, Debug)]
-pub struct Operator {
-    /// Schema, if written with OPERATOR(…).
-    pub schema: Option<Name>,
-    /// The operator.
-    pub name: Name,
-    /// Left operand.
-    pub left: Option<Expr>,
-    /// Right operand.
-    pub right: Option<Expr>,
-    /// The right operand is an array whose members are compared (ANY, ALL).
-    pub over_array: bool,
-    /// One member is enough (ANY).
-    pub any: bool,
-}
-
-/// A type's name.
-#[derive(Clone, Debug)]
-pub struct TypeName {
-    /// Schema, if written and not the system's.
-    pub schema: Option<Name>,
-    /// Name.
-    pub name: Name,
-    /// It is an array of it.
-    pub array: bool,
-    /// It has modifiers: `varchar(3)`.
-    pub modified: bool,
 }

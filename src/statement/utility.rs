@@ -6,7 +6,7 @@
 mod copy;
 mod define;
 mod explain;
-mod names;
+pub(super) mod names;
 mod privilege;
 mod server;
 mod session;
@@ -83,7 +83,7 @@ impl Context<'_> {
 }
 
 /// Small steps for building footprints in one expression.
-trait Build: Sized {
+pub(super) trait Build: Sized {
     fn facet(self, facet: Facet) -> Self;
     fn kind(self, kind: &str) -> Self;
     fn opaque(self, what: &str, why: &str) -> Self;
@@ -144,12 +144,12 @@ impl Build for Footprint {
 }
 
 /// A result column whose sources are known not to be known.
-fn unknown_output(name: &str) -> Output {
+pub(super) fn unknown_output(name: &str) -> Output {
     Output { name: Arc::from(name), sources: Vec::new(), unknown: true }
 }
 
 /// A result column with these sources.
-fn output(name: &str, sources: Vec<Source>) -> Output {
+pub(super) fn output(name: &str, sources: Vec<Source>) -> Output {
     Output { name: Arc::from(name), sources, unknown: false }
 }
 

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::gate::approval::Approval;
+use crate::gate::desk::grants::grant::Grant;
+use crate::gate::desk::grants::shape::Shape;
 use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
-use crate::gate::grants::grant::Grant;
-use crate::gate::grants::shape::Shape;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, ApprovalId, GrantId};
 use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, StoreError, TokenStore};

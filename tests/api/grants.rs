@@ -1,7 +1,7 @@
 //! `/v1/grants` and `holdpoint grants`.
 
+use holdpoint::gate::desk::grants::Asked;
 use holdpoint::gate::digest::DigestInput;
-use holdpoint::gate::grants::Asked;
 use holdpoint::identity::ids::{ApprovalId, SessionId, StatementId};
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-"""Runs the real drivers against a real PostgreSQL through Holdpoint, over TLS and without, and pgbench after them."""
+"""Runs the real drivers against real servers through Holdpoint, over TLS and without, and pgbench or sysbench after them."""
 
 import argparse
 import json
@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 
-from stage import HERE, SHIPPED, Stage
+from stage import HERE, SERVERS, SHIPPED, Stage
 
 CACHE = os.environ.get("HOLDPOINT_CACHE", "")
 PYTHON = os.path.join(CACHE, "venv", "bin", "python")
-JDBC = "/usr/share/java/postgresql.jar"
+JDBC, MARIADB_JDBC = "/usr/share/java/postgresql.jar", "/usr/share/java/mariadb-java-client.jar"
 PATIENCE = 300
 
 
@@ -30,6 +30,28 @@ CLIENTS = {
     "introspection": python("introspection.py"),
     "jdbc-metadata": ["java", "-cp", JDBC, os.path.join(HERE, "drivers", "JdbcMetadata.java")],
 }
+MYSQL_CLIENTS = {
+    "mariadb-cli": python("mysql_cli.py", "mariadb"),
+    "mysql-cli": python("mysql_cli.py", "mysql"),
+    "pymysql": python("mysql_pymysql.py"),
+    "connector-pure": python("mysql_connector.py", "pure"),
+    "connector-c": python("mysql_connector.py", "c"),
+    "mysqlclient": python("mysql_mysqlclient.py"),
+    "aiomysql": python("mysql_aiomysql.py"),
+    "sqlalchemy-mysql": python("mysql_sqlalchemy.py"),
+    "mysql2": ["node", os.path.join(HERE, "drivers", "mysql2.js")],
+    "mariadb-jdbc": ["java", "-cp", MARIADB_JDBC, os.path.join(HERE, "drivers", "MariaDbJdbc.java")],
+}
+SYSBENCH = ("oltp_point_select", "oltp_read_only")
+
+
+def clients_of(server):
+    return CLIENTS if server == "postgres" else MYSQL_CLIENTS
+
+
+def label_of(stage, client, tls):
+    where = "" if stage.server == "postgres" else f" on {stage.server}"
+    return f"{client}{where}{' (TLS)' if tls else ''}"
 
 
 class Tally:
@@ -50,11 +72,11 @@ class Tally:
 
 
 def run_client(stage, tally, client, tls):
-    label = f"{client}{' (TLS)' if tls else ''}"
+    label = label_of(stage, client, tls)
     environment = {**stage.environment(client, tls), "NODE_PATH": os.path.join(CACHE, "node", "node_modules")}
     started = time.monotonic()
     try:
-        done = subprocess.run(CLIENTS[client], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(clients_of(stage.server)[client], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
         out, err, code = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
         out, err, code = (late.stdout or b"").decode(), (late.stderr or b"").decode(), None
@@ -94,6 +116,31 @@ def pgbench(stage, tally, seconds):
             print(f"   {name}: {speed[0] if speed else 'no speed'}", flush=True)
 
 
+def sysbench(stage, tally, seconds):
+    """sysbench unchanged: the table is made directly, the scripts run through the proxy, with prepared statements and without."""
+    def command(login, script, *arguments):
+        return ["sysbench", script, "--db-driver=mysql", f"--mysql-host={login['host']}", f"--mysql-port={login['port']}",
+                f"--mysql-user={login['user']}", f"--mysql-password={login['password']}", f"--mysql-db={login['database']}",
+                "--tables=1", "--table-size=20000", "--threads=4", f"--time={seconds}", *arguments]
+
+    direct = {"host": "127.0.0.1", "port": stage.cluster.port, "user": "shop_app", "password": stage.password, "database": "bench"}
+    subprocess.run(command(direct, "oltp_read_only", "prepare"), capture_output=True, check=True)
+    through = {**stage.bench, "host": "127.0.0.1"}
+    for script in SYSBENCH:
+        for mode in ("auto", "disable"):
+            name = f"{script}_{'prepared' if mode == 'auto' else 'text'}"
+            try:
+                done = subprocess.run(command(through, script, f"--db-ps-mode={mode}", "run"), capture_output=True, text=True, timeout=seconds + 60, check=False)
+            except subprocess.TimeoutExpired:
+                tally.note(f"sysbench on {stage.server}", f"FAIL {name}: no end")
+                continue
+            figures = [" ".join(line.split()) for line in done.stdout.splitlines() if "transactions:" in line or "ignored errors:" in line]
+            clean = done.returncode == 0 and len(figures) == 2 and figures[1].startswith("ignored errors: 0 ")
+            why = f": exit {done.returncode}: {' '.join((done.stdout + done.stderr).split())[-400:]}"
+            tally.note(f"sysbench on {stage.server}", f"ok {name}" if clean else f"FAIL {name}{why}")
+            print(f"   {name}: {figures[0] if figures else 'no figures'}", flush=True)
+
+
 def after(stage, tally, clients, ways):
     """What the database and the approver say once everybody has left."""
     if stage.direct:
@@ -104,7 +151,7 @@ def after(stage, tally, clients, ways):
             continue
         for tls in ways:
             tag = f"{client}_{'tls' if tls else 'plain'}".replace("-", "_")
-            label = f"{client}{' (TLS)' if tls else ''}"
+            label = label_of(stage, client, tls)
             right = f"approve_me_{tag}" not in kept and all(f"{verb}_me_{tag}" in kept for verb in ("deny", "expire", "leave"))
             tally.note(label, "ok only_the_approved_table_is_gone" if right else f"FAIL only_the_approved_table_is_gone: {sorted(name for name in kept if name.endswith(tag))}")
     for approver in stage.approvers:
@@ -117,25 +164,30 @@ def after(stage, tally, clients, ways):
 def main():
     parser = argparse.ArgumentParser(prog="tests/clients/run", description=__doc__)
     parser.add_argument("--direct", action="store_true", help="without Holdpoint: proves the drivers' scripts themselves; hold checks are skipped")
-    parser.add_argument("--client", action="append", choices=sorted(CLIENTS), help="only this one (may be repeated)")
+    parser.add_argument("--server", action="append", choices=SERVERS, help="only in front of this one (may be repeated)")
+    parser.add_argument("--client", action="append", choices=sorted({**CLIENTS, **MYSQL_CLIENTS}), help="only this one (may be repeated)")
     parser.add_argument("--plain", action="store_true", help="only without TLS")
-    parser.add_argument("--no-pgbench", action="store_true")
-    parser.add_argument("--seconds", type=int, default=3, help="per pgbench run")
+    parser.add_argument("--no-bench", action="store_true", help="neither pgbench nor sysbench")
+    parser.add_argument("--seconds", type=int, default=3, help="per run of pgbench or sysbench")
     parser.add_argument("--json", help="write all results to this file")
     parser.add_argument("--keep", action="store_true", help="leave data and logs behind")
     arguments = parser.parse_args()
-    clients = arguments.client or list(CLIENTS)
     ways = [False] if arguments.plain else [False, True]
     tally = Tally()
-    with Stage(arguments.direct, arguments.keep) as stage:
-        for client in clients:
-            for tls in ways:
-                run_client(stage, tally, client, tls)
-        if not arguments.no_pgbench:
-            pgbench(stage, tally, arguments.seconds)
-        after(stage, tally, clients, ways)
-        if tally.count("fail") and stage.holdpoint is not None:
-            print(f"--- the end of Holdpoint's log ---\n{stage.holdpoint.tail_of_log()}", file=sys.stderr)
+    for server in arguments.server or SERVERS:
+        clients = [client for client in clients_of(server) if not arguments.client or client in arguments.client]
+        if not clients:
+            continue
+        failed_before = tally.count("fail")
+        with Stage(arguments.direct, arguments.keep, server) as stage:
+            for client in clients:
+                for tls in ways:
+                    run_client(stage, tally, client, tls)
+            if not arguments.no_bench:
+                (pgbench if server == "postgres" else sysbench)(stage, tally, arguments.seconds)
+            after(stage, tally, clients, ways)
+            if tally.count("fail") > failed_before and stage.holdpoint is not None:
+                print(f"--- the end of Holdpoint's log ---\n{stage.holdpoint.tail_of_log()}", file=sys.stderr)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump({"passed": tally.count("ok"), "failed": tally.count("fail"), "skipped": tally.count("skip"), "results": tally.results}, file, indent=1)

@@ -1,5 +1,6 @@
-"""The stage for the driver tests: PostgreSQL with the sample shop, and Holdpoint in front of it unless the tests go direct."""
+"""The stage for the driver tests: a server with the sample shop, and Holdpoint in front of it unless the tests go direct."""
 
+import glob
 import os
 import shutil
 import sys
@@ -12,12 +13,14 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "scripts", "stage"))
 
 from cluster import Cluster  # noqa: E402
+from mysql_server import MySqlServer, unpacked  # noqa: E402
 from proxy import Holdpoint, Refused, split_dsn  # noqa: E402
 
 OWNER, APPROVER = "mia@example.com", "dana@example.com"
 PEOPLE = {APPROVER: ["approvers"], OWNER: []}
 SHIPPED = ("introspection", "jdbc-metadata")
 """The clients that run under the rules that Holdpoint ships."""
+SERVERS = ("postgres", "mariadb", "mysql")
 AGENTS = {"agent": "reporting-bot", "bulk": "bulk-bot", "hasty": "hasty-bot"}
 
 
@@ -33,6 +36,10 @@ CREATE VIEW open_orders AS SELECT id, total FROM orders WHERE status = 'open';
 CREATE MATERIALIZED VIEW order_counts AS SELECT status, count(*) AS orders FROM orders GROUP BY status;
 CREATE FUNCTION shorter(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left($1, 10)';
 """
+
+
+# Two results and the status that a procedure ends with.
+TWICE = "DELIMITER //\nCREATE PROCEDURE approve_me_{tag}_twice() BEGIN SELECT 1; SELECT 2; END//\nDELIMITER ;\n"
 
 
 class Approver(threading.Thread):
@@ -52,7 +59,7 @@ class Approver(threading.Thread):
             return None
         if "deny_me" in objects:
             return "deny"
-        if "approve_me" in objects or objects == "public.customers":
+        if "approve_me" in objects or objects in ("public.customers", "shop.customers"):
             return "approve"
         return "surprise"
 
@@ -87,8 +94,9 @@ class Approver(threading.Thread):
 class Stage:
     """Starts everything once; every driver run gets tables and ids of its own."""
 
-    def __init__(self, direct, keep=False):
-        self.direct, self.keep = direct, keep
+    def __init__(self, direct, keep=False, server="postgres"):
+        self.direct, self.keep, self.server = direct, keep, server
+        self.postgres = server == "postgres"
         self.directory = tempfile.mkdtemp(prefix="holdpoint-clients-")
         os.chmod(self.directory, 0o755)
         self.cluster = self.holdpoint = self.shipped = None
@@ -103,14 +111,18 @@ class Stage:
             raise
 
     def build(self):
-        self.cluster = Cluster(self.directory, tls=True)
+        self.cluster = Cluster(self.directory, tls=True) if self.postgres else MySqlServer(self.directory, self.server, tls=True)
         self.cluster.start()
         self.password = os.urandom(12).hex()
         self.cluster.create("shop", "shop_app", self.password)
-        self.cluster.psql("-c", "CREATE DATABASE bench OWNER shop_app")
-        with open(os.path.join(ROOT, "scripts", "demo.sql"), encoding="utf-8") as sample:
+        if self.postgres:
+            self.cluster.psql("-c", "CREATE DATABASE bench OWNER shop_app")
+        else:
+            self.cluster.create("bench", "shop_app", self.password)
+        with open(os.path.join(ROOT, "scripts", "demo.sql" if self.postgres else "demo_mysql.sql"), encoding="utf-8") as sample:
             self.sql(sample.read())
-        self.sql(KINDS)
+        if self.postgres:
+            self.sql(KINDS)
         self.sql("CREATE TABLE notes (id bigint PRIMARY KEY, body text); INSERT INTO notes VALUES (0, 'once');")
         if self.direct:
             every = {"user": "shop_app", "password": self.password, "host": "127.0.0.1", "port": self.cluster.port, "database": "shop"}
@@ -118,10 +130,12 @@ class Stage:
             self.bench = {**every, "database": "bench"}
             return self
         databases = {name: (name, "shop_app", self.password) for name in ("shop", "bench")}
-        self.holdpoint = Holdpoint(self.directory, self.cluster, databases, PEOPLE, os.path.join(HERE, "rules"), tls=True)
+        self.holdpoint = Holdpoint(self.directory, self.cluster, databases, PEOPLE, os.path.join(HERE, "rules"), tls=True, protocol=self.protocol())
         self.logins = {role: split_dsn(self.holdpoint.add_agent(name, OWNER, ["shop"])) for role, name in AGENTS.items()}
         self.bench = split_dsn(self.holdpoint.add_agent("pgbench-bot", OWNER, ["bench"]))
         self.serve(self.holdpoint)
+        if not self.postgres:
+            return self
         apart = os.path.join(self.directory, "shipped")
         os.makedirs(apart)
         self.shipped = Holdpoint(apart, self.cluster, databases, PEOPLE, os.path.join(ROOT, "rules"), tls=True)
@@ -137,32 +151,47 @@ class Stage:
         approver.start()
         self.approvers.append(approver)
 
+    def protocol(self):
+        return "postgres" if self.postgres else "mysql"
+
     def sql(self, text):
-        return self.cluster.psql(database="shop", user="shop_app", password=self.password, stdin=text)
+        run = self.cluster.psql if self.postgres else self.cluster.sql
+        return run(database="shop", user="shop_app", password=self.password, stdin=text)
 
     def environment(self, client, tls):
         """The contract with a driver script: where to connect, as whom, and which tables and ids are its own."""
         self.runs += 1
         tag = f"{client}_{'tls' if tls else 'plain'}".replace("-", "_")
         tables = "".join(f"CREATE TABLE {verb}_me_{tag} (id integer); " for verb in ("approve", "deny", "expire", "leave"))
-        self.sql(tables)
+        self.sql(tables if self.postgres else tables + "\n" + TWICE.format(tag=tag))
         logins = {role: self.logins["shipped"] for role in AGENTS} if client in SHIPPED and not self.direct else self.logins
         agent = logins["agent"]
         roles = {}
         for role, login in logins.items():
             roles[f"HP_{role.upper()}_USER"], roles[f"HP_{role.upper()}_PASSWORD"] = login["user"], login["password"]
+        # MySQL's clients take `localhost` for a Unix socket; the certificate names the address, too.
+        host = "localhost" if tls and self.postgres else "127.0.0.1"
         return {
-            **os.environ, **roles, "HP_DIRECT": "1" if self.direct else "0", "HP_TLS": "1" if tls else "0", "HP_CA": self.cluster.ca,
-            "HP_HOST": "localhost" if tls else "127.0.0.1", "HP_PORT": str(agent["port"]), "HP_DATABASE": agent["database"],
+            **os.environ, **roles, **self.programs(), "HP_SERVER": self.server, "HP_DIRECT": "1" if self.direct else "0", "HP_TLS": "1" if tls else "0", "HP_CA": self.cluster.ca,
+            "HP_HOST": host, "HP_PORT": str(agent["port"]), "HP_DATABASE": agent["database"],
             "HP_TAG": tag, "HP_OFFSET": str(self.runs * 1_000_000), "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+    @staticmethod
+    def programs():
+        """Where the unpacked command line clients are."""
+        mariadb, mysql = unpacked("mariadb"), unpacked("mysql")
+        plugins = glob.glob(os.path.join(mariadb, "usr", "lib", "*", "libmariadb3", "plugin"))
+        return {"HP_MARIADB_CLI": os.path.join(mariadb, "usr", "bin", "mariadb"), "HP_MYSQL_CLI": os.path.join(mysql, "usr", "bin", "mysql"),
+                "HP_MARIADB_PLUGINS": plugins[0]}
 
     def leftovers(self):
         """Which of the tables that had to stay or go did not."""
         if self.direct:
             return []
-        found = self.sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '%\\_me\\_%' ORDER BY 1").split()
-        return found
+        if not self.postgres:
+            return self.sql("SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%\\_me\\_%' ORDER BY 1").split()
+        return self.sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '%\\_me\\_%' ORDER BY 1").split()
 
     def __exit__(self, *_):
         for approver in self.approvers:

@@ -9,7 +9,8 @@ use holdpoint::audit::event::Event;
 use holdpoint::clock::Timestamp;
 use holdpoint::config::notify::NotifyConfig;
 use holdpoint::config::{
-    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, PaceConfig, SslMode, Upstream,
+    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, PaceConfig,
+    Protocol, SslMode, Upstream,
 };
 use holdpoint::identity::agent::Agent;
 use holdpoint::identity::ids::{AgentName, PersonName};
@@ -74,6 +75,7 @@ fn agents() -> Agents {
             databases: databases.iter().map(|name| (*name).to_owned()).collect(),
             scram_verifier: verifier.clone(),
             secret_sha256: String::new(),
+            native_verifier: None,
             created_at: Timestamp::default(),
             disabled,
         };
@@ -118,6 +120,7 @@ pub fn certificate(server: &Postgres) -> Certificate {
 /// `shop` behind the proxy: the test server's `postgres` as `hp_scram`, without TLS.
 pub fn upstream(server: &Postgres) -> Upstream {
     Upstream {
+        protocol: Protocol::Postgres,
         host: "127.0.0.1".into(),
         port: server.port,
         database: "postgres".into(),
@@ -126,6 +129,7 @@ pub fn upstream(server: &Postgres) -> Upstream {
         ssl_mode: SslMode::Disable,
         ca: None,
         client_certificate: None,
+        mysql: MysqlLogin::default(),
         connections_max: 50,
     }
 }
@@ -136,6 +140,7 @@ pub fn config(tls: ClientTls, shop: Upstream) -> Config {
         notify: NotifyConfig::default(),
         pace: PaceConfig::default(),
         postgres: Listener { listen: ([127, 0, 0, 1], 0).into(), tls },
+        mysql: None,
         api: ApiConfig { listen: ([127, 0, 0, 1], 0).into(), public_url: String::new(), tls: None },
         store: "unused".into(),
         rules: None,

@@ -37,6 +37,19 @@ pub struct Setup {
     pub extra: String,
     /// Where the upstream is, if not at the shared server: `host: …, port: …`.
     pub upstream: Option<String>,
+    /// Another kind of server, if it is not PostgreSQL.
+    pub side: Option<Side>,
+}
+
+/// A server that is not PostgreSQL, with a database of this test's own on it.
+#[derive(Clone)]
+pub struct Side {
+    /// How `holdpoint.yaml` describes the database: `protocol: mysql, host: …`, without braces.
+    pub description: String,
+    /// The database on the server.
+    pub database: String,
+    /// Runs SQL past the proxy as its superuser: database, text.
+    pub direct: fn(&str, &str) -> String,
 }
 
 impl Setup {
@@ -58,7 +71,7 @@ pub struct Holdpoint {
     child: Option<Child>,
     /// Its directory.
     pub dir: PathBuf,
-    /// Where PostgreSQL clients connect.
+    /// Where clients connect.
     pub port: u16,
     /// The API's address.
     pub api: String,
@@ -68,6 +81,7 @@ pub struct Holdpoint {
     pub keys: &'static Credentials,
     /// The upstream is none of ours: do not wait for it.
     elsewhere: bool,
+    direct: fn(&str, &str) -> String,
     client: reqwest::Client,
 }
 
@@ -84,6 +98,10 @@ pub struct Credentials {
     pub erin: String,
     /// Token of the agents' owner, mia@example.com (approvers).
     pub mia: String,
+}
+
+fn postgres_directly(database: &str, sql: &str) -> String {
+    Postgres::shared().sql(database, sql)
 }
 
 fn free_port() -> u16 {
@@ -193,21 +211,35 @@ impl Holdpoint {
             }
             None => "",
         };
-        let database = crate::sample::clone_database(number);
         let elsewhere = setup.upstream.is_some();
-        let upstream = setup.upstream.unwrap_or_else(|| format!("host: 127.0.0.1, port: {}", Postgres::shared().port));
+        let (database, upstream, listeners) = match &setup.side {
+            Some(side) => {
+                let unused = free_port();
+                let listeners = format!(
+                    "postgres: {{ listen: \"127.0.0.1:{unused}\" }}\nmysql: {{ listen: \"127.0.0.1:{port}\" }}"
+                );
+                (side.database.clone(), side.description.clone(), listeners)
+            }
+            None => {
+                let place =
+                    setup.upstream.unwrap_or_else(|| format!("host: 127.0.0.1, port: {}", Postgres::shared().port));
+                let upstream = format!("{place}, user: {ROLE}, password: {ROLE_PASSWORD}, sslmode: disable");
+                let listeners = format!("postgres: {{ listen: \"127.0.0.1:{port}\" }}");
+                (crate::sample::clone_database(number), upstream, listeners)
+            }
+        };
         let config = format!(
-            "version: 1\npostgres: {{ listen: \"127.0.0.1:{port}\" }}\napi: {{ listen: \"127.0.0.1:{api_port}\" }}\nstore: data\n\
-             {rules}databases:\n  shop: {{ {upstream}, database: {database}, user: {ROLE}, password: {ROLE_PASSWORD}, sslmode: disable }}\n\
-             {PEOPLE}{}",
+            "version: 1\n{listeners}\napi: {{ listen: \"127.0.0.1:{api_port}\" }}\nstore: data\n\
+             {rules}databases:\n  shop: {{ {upstream}, database: {database} }}\n{PEOPLE}{}",
             setup.extra
         );
+        let direct = setup.side.map_or(postgres_directly as fn(&str, &str) -> String, |side| side.direct);
         std::fs::write(dir.join("holdpoint.yaml"), config).expect("the configuration is written");
         // Already installed by another test: fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(40)).build().expect("an HTTP client");
         let api = format!("http://127.0.0.1:{api_port}");
-        Self { child: None, dir, port, api, database, keys, elsewhere, client }
+        Self { child: None, dir, port, api, database, keys, elsewhere, direct, client }
     }
 
     fn spawn(dir: &Path) -> Child {
@@ -315,7 +347,7 @@ impl Holdpoint {
 
     /// A connection to the same database past the proxy, as superuser.
     pub fn direct(&self, sql: &str) -> String {
-        Postgres::shared().sql(&self.database, sql)
+        (self.direct)(&self.database, sql)
     }
 
     /// GET as a person.

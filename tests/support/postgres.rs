@@ -3,18 +3,18 @@
 //! It runs under a small watchdog that reads from a pipe of the test process: however that process ends, the pipe closes,
 //! the server stops and its directory goes.
 
+#[path = "throwaway.rs"]
+mod throwaway;
+
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+pub use self::throwaway::free_port;
+use self::throwaway::{Certificates, command, end, give_away, watch};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
@@ -37,17 +37,6 @@ host    all hp_md5   127.0.0.0/8     md5
 host    all hp_trust 127.0.0.0/8     trust
 host    all all      127.0.0.0/8     scram-sha-256
 ";
-
-/// Stops the server and removes its directory once standard input closes.
-const WATCHDOG: &str = r#"
-trap '' INT TERM HUP
-"$@" >"$DIR/log" 2>&1 </dev/null &
-server=$!
-cat >/dev/null
-kill -QUIT $server 2>/dev/null
-wait $server
-rm -rf "$DIR"
-"#;
 
 /// A running server.
 pub struct Postgres {
@@ -85,20 +74,19 @@ impl Postgres {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("holdpoint-pg-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        let file = |name: &str| dir.join(name);
+        let made = Certificates::make(&dir, "hp_cert");
         let mut server = Self {
             port: free_port(),
             password: format!("superuser-{}", std::process::id()),
-            ca: file("ca.pem"),
-            other_ca: file("other-ca.pem"),
-            certificate: file("server.pem"),
-            key: file("server.key"),
-            client_certificate: file("client.pem"),
-            client_key: file("client.key"),
+            ca: made.ca,
+            other_ca: made.other_ca,
+            certificate: made.certificate,
+            key: made.key,
+            client_certificate: made.client_certificate,
+            client_key: made.client_key,
             dir,
             watchdog: Mutex::new(None),
         };
-        server.write_certificates();
         server.init();
         server.launch();
         server.create_roles();
@@ -121,37 +109,15 @@ impl Postgres {
 
     /// Stops the server and removes its directory. Happens by itself when the test program ends.
     pub fn stop(&self) {
-        if let Some(mut watchdog) = self.watchdog.lock().unwrap().take() {
-            drop(watchdog.stdin.take());
-            watchdog.wait().unwrap();
-        }
-    }
-
-    fn write_certificates(&self) {
-        let (ca, ca_pem) = authority("test CA");
-        fs::write(&self.ca, ca_pem).unwrap();
-        fs::write(&self.other_ca, authority("other CA").1).unwrap();
-        let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        sign(server, "localhost", &ca, &self.certificate, &self.key);
-        let mut client = CertificateParams::default();
-        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        sign(client, "hp_cert", &ca, &self.client_certificate, &self.client_key);
-        for key in [&self.key, &self.client_key] {
-            fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some(watchdog) = self.watchdog.lock().unwrap().take() {
+            end(watchdog);
         }
     }
 
     fn init(&self) {
         fs::write(self.dir.join("password"), &self.password).unwrap();
-        if let Some((uid, gid)) = unprivileged() {
-            chown(&self.dir, Some(uid), Some(gid)).unwrap();
-            for entry in fs::read_dir(&self.dir).unwrap() {
-                chown(entry.unwrap().path(), Some(uid), Some(gid)).unwrap();
-            }
-        }
-        let output = self
-            .command(&program("initdb"))
+        give_away(&self.dir);
+        let output = command(&self.dir, &program("initdb"))
             .args(["-A", "scram-sha-256", "-N", "-E", "UTF8", "--locale=C.UTF-8", "-U", SUPERUSER])
             .args(["--pwfile", "password", "-D", "data"])
             .output()
@@ -175,14 +141,9 @@ impl Postgres {
             "max_prepared_transactions=10".to_owned(),
             "max_connections=200".to_owned(),
         ];
-        let mut command = self.command(Path::new("sh"));
-        command.args(["-c", WATCHDOG, "watchdog"]).arg(program("postgres")).args(["-D", "data"]);
-        for setting in settings {
-            command.args(["-c", &setting]);
-        }
-        // Its own process group, so that Ctrl-C at the terminal reaches the test program first.
-        let watchdog = command.env("DIR", &self.dir).stdin(Stdio::piped()).process_group(0).spawn().unwrap();
-        *self.watchdog.lock().unwrap() = Some(watchdog);
+        let mut arguments = vec!["-D".to_owned(), "data".to_owned()];
+        arguments.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+        *self.watchdog.lock().unwrap() = Some(watch(&self.dir, "QUIT", &program("postgres"), &arguments));
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.answers() {
             let log = || fs::read_to_string(self.dir.join("log")).unwrap_or_default();
@@ -203,22 +164,6 @@ impl Postgres {
             let text = format!("SET password_encryption = '{hash}'; CREATE ROLE {role} LOGIN PASSWORD '{password}'");
             self.sql("postgres", &text);
         }
-    }
-
-    /// A command in the server's directory, as a user who may run servers.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = match unprivileged() {
-            None => Command::new(program),
-            Some((uid, gid)) => {
-                let mut command = Command::new("setpriv");
-                command
-                    .args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups", "--"])
-                    .arg(program);
-                command
-            }
-        };
-        command.current_dir(&self.dir);
-        command
     }
 }
 
@@ -241,34 +186,4 @@ pub fn program(name: &str) -> PathBuf {
         .collect();
     found.sort();
     found.pop().expect("PostgreSQL's programs are installed").1
-}
-
-/// A TCP port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// User and group of `postgres` if this process is root: PostgreSQL refuses to run as root.
-fn unprivileged() -> Option<(u32, u32)> {
-    let id = |args: &[&str]| {
-        let output = Command::new("id").args(args).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().ok()
-    };
-    (id(&["-u"]) == Some(0)).then(|| (id(&["-u", "postgres"]).unwrap(), id(&["-g", "postgres"]).unwrap()))
-}
-
-fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, name);
-    let pem = params.self_signed(&key).unwrap().pem();
-    (Issuer::new(params, key), pem)
-}
-
-fn sign(mut params: CertificateParams, name: &str, ca: &Issuer<'_, KeyPair>, certificate: &Path, key_file: &Path) {
-    let key = KeyPair::generate().unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    fs::write(certificate, params.signed_by(&key, ca).unwrap().pem()).unwrap();
-    fs::File::create(key_file).unwrap().write_all(key.serialize_pem().as_bytes()).unwrap();
 }

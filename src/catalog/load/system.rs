@@ -28,3 +28,14 @@ pub const INFORMATION_SCHEMA: &str = "\
     routine_table_usage routines schemata sequences sql_features sql_implementation_info sql_parts sql_sizing \
     table_constraints table_privileges tables transforms triggered_update_columns triggers udt_privileges \
     usage_privileges user_defined_types view_column_usage view_routine_usage view_table_usage views";
+
+/// Tables of MySQL's and MariaDB's `information_schema`. Left out besides: the text of running statements, profiles,
+/// histograms, counters, variables, and whatever shows pages of InnoDB or of its full-text indexes.
+pub const MYSQL_INFORMATION_SCHEMA: &str = "\
+    ADMINISTRABLE_ROLE_AUTHORIZATIONS APPLICABLE_ROLES CHARACTER_SETS CHECK_CONSTRAINTS COLLATIONS \
+    COLLATION_CHARACTER_SET_APPLICABILITY COLUMNS COLUMNS_EXTENSIONS COLUMN_PRIVILEGES ENABLED_ROLES ENGINES EVENTS \
+    GEOMETRY_COLUMNS KEYWORDS KEY_COLUMN_USAGE PARAMETERS PARTITIONS PLUGINS REFERENTIAL_CONSTRAINTS RESOURCE_GROUPS \
+    ROLE_COLUMN_GRANTS ROLE_ROUTINE_GRANTS ROLE_TABLE_GRANTS ROUTINES SCHEMATA SCHEMATA_EXTENSIONS SCHEMA_PRIVILEGES \
+    SPATIAL_REF_SYS SQL_FUNCTIONS STATISTICS ST_GEOMETRY_COLUMNS ST_SPATIAL_REFERENCE_SYSTEMS ST_UNITS_OF_MEASURE TABLES \
+    TABLES_EXTENSIONS TABLE_CONSTRAINTS TABLE_CONSTRAINTS_EXTENSIONS TABLE_PRIVILEGES TRIGGERS USER_PRIVILEGES \
+    VIEWS VIEW_ROUTINE_USAGE VIEW_TABLE_USAGE";

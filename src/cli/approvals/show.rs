@@ -4,8 +4,8 @@ use crate::api::approvals::resource::Resource;
 use crate::cli::exit::Failure;
 use crate::cli::print::{Colour, coloured};
 use crate::cli::{Output, print};
+use crate::gate::approval::visible::{block, line, short};
 use crate::gate::approval::{Approval, Claims, State, Verdict};
-use crate::gate::visible::{block, line, short};
 
 /// Prints a list.
 ///

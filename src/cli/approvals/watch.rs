@@ -10,7 +10,7 @@ use crate::cli::approvals::{list, path, show};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Output, print};
-use crate::gate::visible::short;
+use crate::gate::approval::visible::short;
 
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 

@@ -375,7 +375,8 @@ async fn restart_keeps_what_was_pending_and_owns_up_to_what_was_executing() {
 #[tokio::test]
 async fn limits_count_clients_and_undecided_requests() {
     let bench = bench().await;
-    let limits = DeskLimits { waiting_max: 3, waiting_max_per_agent: 2, pending_max_per_agent: 3 };
+    let limits =
+        DeskLimits { waiting_max: 3, waiting_max_per_agent: 2, pending_max_per_agent: 3, ..DeskLimits::default() };
     let bench = bench_on(bench.store, limits).await;
     let opened = join_all((0..4).map(|n| bench.desk.open(sample::request("bot", &format!("d{n}")), TIMES))).await;
     let open: Vec<Ticket> = opened.into_iter().filter_map(Result::ok).collect();

@@ -13,7 +13,7 @@ fn plan(format: Format) -> Arc<Plan> {
     let outputs = ["id", "email", "ssn", "note"].map(|name| shop.plain(name));
     let copy = match format {
         Format::Text => text_format("\\N", false),
-        Format::Binary => CopyFormat::Binary,
+        Format::Binary | Format::MySqlBinary => CopyFormat::Binary,
     };
     let planned = shop.plan(Some(&outputs), &columns(&outputs, &copy, &shop.catalog));
     assert_eq!(planned.disagreement, None);

@@ -32,6 +32,7 @@ pub(in crate::masking) fn redacted(token: &str, target: Target) -> Option<Vec<u8
         Kind::Text | Kind::PaddedText | Kind::Name | Kind::Xml => Some(token.into()),
         Kind::Json | Kind::Jsonb => Some(json(&format!("\"{token}\""), target)),
         Kind::Bytea => Some(bytea(token.as_bytes(), target.format)),
+        Kind::Bytes => Some(token.into()),
         Kind::TextArray { element } => Some(one_element_array(token, element, target.format)),
         _ => None,
     }
@@ -48,7 +49,7 @@ pub(in crate::masking) fn json(text: &str, target: Target) -> Vec<u8> {
 /// Bytes as a `bytea`; its text form is `\x` and hex digits, which every driver reads whatever `bytea_output` says.
 pub(in crate::masking) fn bytea(bytes: &[u8], format: Format) -> Vec<u8> {
     match format {
-        Format::Binary => bytes.to_vec(),
+        Format::Binary | Format::MySqlBinary => bytes.to_vec(),
         Format::Text => format!("\\x{}", hex::encode(bytes)).into_bytes(),
     }
 }

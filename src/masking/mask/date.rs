@@ -1,4 +1,4 @@
-//! Truncates dates and timestamps to the first day of their month or year.
+//! Truncates dates and timestamps to the first day of their month or year. MySQL's moments are truncated as they are shown.
 //!
 //! A `timestamptz` is truncated in UTC and, as text, written with offset `+00`: the same instant in both formats, and the
 //! session's offset does not tell on which side of a clock change the value lay. Infinities become NULL.
@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use crate::masking::column::Format;
 use crate::masking::kind::Kind;
 use crate::masking::mask::calendar::{self, DAY_MICROS, Day};
-use crate::masking::mask::{Target, Written};
+use crate::masking::mask::{Target, Written, mysql};
 use crate::policy::class::DateUnit;
 
 /// What to truncate to, and what of.
@@ -21,7 +21,8 @@ pub(in crate::masking) struct DateMask {
 impl DateMask {
     /// `None` for a type that holds no date.
     pub(in crate::masking) fn new(unit: DateUnit, target: Target) -> Option<Self> {
-        matches!(target.kind, Kind::Date | Kind::Timestamp | Kind::TimestampTz).then_some(Self { unit, target })
+        let dated = matches!(target.kind, Kind::Date | Kind::Timestamp | Kind::TimestampTz | Kind::Day | Kind::Moment);
+        dated.then_some(Self { unit, target })
     }
 
     /// Appends the truncated value; NULL for what cannot be read.
@@ -33,6 +34,7 @@ impl DateMask {
     /// The day a value falls on, in days since 2000-01-01.
     fn days(&self, value: &[u8]) -> Option<i64> {
         match (self.target.format, self.target.kind) {
+            (_, Kind::Day | Kind::Moment) | (Format::MySqlBinary, _) => mysql::day(value, self.target)?.to_days(),
             (Format::Text, Kind::Date) => calendar::parse_date(value),
             (Format::Text, kind) => {
                 Some(calendar::parse_timestamp(value, kind == Kind::TimestampTz)?.div_euclid(DAY_MICROS))
@@ -52,6 +54,7 @@ impl DateMask {
         // Fails for the month and year in which the server's calendar begins.
         let days = first.to_days()?;
         match (self.target.format, self.target.kind) {
+            (_, Kind::Day | Kind::Moment) | (Format::MySqlBinary, _) => mysql::put_day(first, self.target, out)?,
             (Format::Text, Kind::Date) => first.write("", out),
             (Format::Text, Kind::TimestampTz) => first.write(" 00:00:00+00", out),
             (Format::Text, _) => first.write(" 00:00:00", out),

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use crate::masking::column::Format;
 use crate::masking::kind::Kind;
 use crate::masking::mask::calendar::{self, Day};
-use crate::masking::mask::{Target, constant, hash};
+use crate::masking::mask::{Target, constant, hash, mysql};
 
 /// Longest `name`, in bytes.
 const NAME_MAX: usize = 63;
@@ -33,11 +33,11 @@ pub(in crate::masking) fn encode(text: &str, target: Target) -> Option<Vec<u8>> 
         Kind::Int8 => text.parse::<i64>().ok().map(|number| either(binary, number, &number.to_be_bytes())),
         Kind::Float4 => {
             let number = text.parse::<f32>().ok().filter(|number| number.is_finite())?;
-            Some(either(binary, number, &number.to_be_bytes()))
+            Some(float(target.format, number, number.to_be_bytes(), number.to_le_bytes()))
         }
         Kind::Float8 => {
             let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
-            Some(either(binary, number, &number.to_be_bytes()))
+            Some(float(target.format, number, number.to_be_bytes(), number.to_le_bytes()))
         }
         Kind::Numeric => numeric(text, binary),
         Kind::Bool => match text.to_ascii_lowercase().as_str() {
@@ -51,7 +51,19 @@ pub(in crate::masking) fn encode(text: &str, target: Target) -> Option<Vec<u8>> 
             Some(either(binary, text.to_ascii_lowercase(), &bytes))
         }
         Kind::TextArray { element } => Some(constant::one_element_array(text, element, target.format)),
+        Kind::Whole(width) => mysql::whole(text, width, target.format),
+        Kind::Year => mysql::year(text, target.format),
+        Kind::Day | Kind::Moment => mysql::moment(text, target),
+        Kind::Bytes => Some(text.into()),
         Kind::Other => None,
+    }
+}
+
+fn float<const N: usize>(format: Format, number: impl std::fmt::Display, big: [u8; N], little: [u8; N]) -> Vec<u8> {
+    match format {
+        Format::Text => number.to_string().into_bytes(),
+        Format::Binary => big.to_vec(),
+        Format::MySqlBinary => little.to_vec(),
     }
 }
 

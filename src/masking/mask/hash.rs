@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use crate::masking::column::Format;
 use crate::masking::keys::ClassKey;
 use crate::masking::kind::Kind;
-use crate::masking::mask::{Target, Written};
+use crate::masking::mask::{Target, Written, mysql};
 
 /// Keeps equal bytes of unlike types apart; integers of all widths share one, so that they match each other.
 mod domain {
@@ -29,7 +29,10 @@ impl HashMask {
     pub(in crate::masking) fn new(key: ClassKey, target: Target) -> Option<Self> {
         let room = match target.kind {
             Kind::Text | Kind::PaddedText | Kind::Name | Kind::Xml | Kind::Json | Kind::Jsonb => true,
-            Kind::Bytea | Kind::Uuid | Kind::Int2 | Kind::Int4 | Kind::Int8 => true,
+            Kind::Bytea | Kind::Bytes | Kind::Uuid | Kind::Int2 | Kind::Int4 | Kind::Int8 => true,
+            // One byte has room for nothing that could not be guessed.
+            Kind::Whole(width) => width > 1,
+            Kind::Year | Kind::Day | Kind::Moment => false,
             Kind::Char | Kind::Float4 | Kind::Float8 | Kind::Numeric | Kind::Bool => false,
             Kind::Date | Kind::Timestamp | Kind::TimestampTz | Kind::TextArray { .. } | Kind::Other => false,
         };
@@ -45,6 +48,8 @@ impl HashMask {
         match self.target.kind {
             Kind::Uuid => self.uuid(value, out)?,
             Kind::Int2 | Kind::Int4 | Kind::Int8 => self.integer(value, out)?,
+            Kind::Whole(width) => self.whole(value, width, out)?,
+            Kind::Bytes => out.extend_from_slice(&first_half(self.key.digest(domain::BYTES, value))),
             Kind::Bytea => self.bytea(value, out)?,
             Kind::Json | Kind::Jsonb => {
                 let binary = matches!(self.target, Target { kind: Kind::Jsonb, format: Format::Binary });
@@ -66,7 +71,7 @@ impl HashMask {
 
     /// 16 bytes.
     fn bytea(&self, value: &[u8], out: &mut BytesMut) -> Option<()> {
-        if self.target.format == Format::Binary {
+        if self.target.format != Format::Text {
             out.extend_from_slice(&first_half(self.key.digest(domain::BYTES, value)));
             return Some(());
         }
@@ -82,17 +87,43 @@ impl HashMask {
     /// A UUID of version 8 (RFC 9562 §5.8).
     fn uuid(&self, value: &[u8], out: &mut BytesMut) -> Option<()> {
         let value = match self.target.format {
-            Format::Binary => value.try_into().ok()?,
+            Format::Binary | Format::MySqlBinary => value.try_into().ok()?,
             Format::Text => parse_uuid(value)?,
         };
         let number = u128::from_be_bytes(first_half(self.key.digest(domain::UUID, &value)));
         let number = number & !(0xf << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62;
         let hash = number.to_be_bytes();
         match self.target.format {
-            Format::Binary => out.extend_from_slice(&hash),
+            Format::Binary | Format::MySqlBinary => out.extend_from_slice(&hash),
             Format::Text => put_uuid(hash, out)?,
         }
         Some(())
+    }
+
+    /// MySQL's integers; those of three bytes get the low bits of what four bytes get.
+    fn whole(&self, value: &[u8], width: u8, out: &mut BytesMut) -> Option<()> {
+        let Integers { small, middle, large } = self.integers(mysql::read_whole(value, width, self.target.format)?)?;
+        let number = match width {
+            2 => small.into(),
+            3 => (middle & 0x7f_ffff).max(1).into(),
+            4 => middle.into(),
+            _ => large,
+        };
+        match self.target.format {
+            Format::Text => put_decimal(number, out),
+            _ => mysql::put_whole(number, width, out),
+        }
+    }
+
+    fn integers(&self, number: i64) -> Option<Integers> {
+        let digest = first_half(self.key.digest(domain::INTEGER, &number.to_be_bytes()));
+        let bytes: [u8; 8] = *digest.first_chunk()?;
+        let [.., third, fourth] = *bytes.first_chunk::<4>()?;
+        Some(Integers {
+            small: (i16::from_be_bytes([third, fourth]) & i16::MAX).max(1),
+            middle: (i32::from_be_bytes(*bytes.first_chunk()?) & i32::MAX).max(1),
+            large: (i64::from_be_bytes(bytes) & i64::MAX).max(1),
+        })
     }
 
     /// A positive integer of the same width.
@@ -103,12 +134,7 @@ impl HashMask {
             (_, Kind::Int4) => i32::from_be_bytes(value.try_into().ok()?).into(),
             (_, _) => i64::from_be_bytes(value.try_into().ok()?),
         };
-        let digest = first_half(self.key.digest(domain::INTEGER, &number.to_be_bytes()));
-        let bytes: [u8; 8] = *digest.first_chunk()?;
-        let [.., third, fourth] = *bytes.first_chunk::<4>()?;
-        let small = (i16::from_be_bytes([third, fourth]) & i16::MAX).max(1);
-        let middle = (i32::from_be_bytes(*bytes.first_chunk()?) & i32::MAX).max(1);
-        let large = (i64::from_be_bytes(bytes) & i64::MAX).max(1);
+        let Integers { small, middle, large } = self.integers(number)?;
         match (self.target.format, self.target.kind) {
             (Format::Binary, Kind::Int2) => out.extend_from_slice(&small.to_be_bytes()),
             (Format::Binary, Kind::Int4) => out.extend_from_slice(&middle.to_be_bytes()),
@@ -116,9 +142,18 @@ impl HashMask {
             (Format::Text, Kind::Int2) => put_decimal(small.into(), out)?,
             (Format::Text, Kind::Int4) => put_decimal(middle.into(), out)?,
             (Format::Text, _) => put_decimal(large, out)?,
+            // MySQL's rows have integers of their own.
+            (Format::MySqlBinary, _) => return None,
         }
         Some(())
     }
+}
+
+/// Positive hashes of one number, by width.
+struct Integers {
+    small: i16,
+    middle: i32,
+    large: i64,
 }
 
 fn first_half(digest: [u8; 32]) -> [u8; 16] {

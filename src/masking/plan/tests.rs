@@ -225,6 +225,20 @@ fn the_servers_word_contradicting_lineage_redacts_everything() {
 }
 
 #[test]
+fn a_mysql_servers_word_adds_or_contradicts_or_names_nothing() {
+    let shop = Shop::new();
+    let word = |table, name| text(crate::catalog::origin(&shop.catalog, "public", table, name));
+    let text_of = |output| shop.one(output, word("c", "email"), MAIL).unwrap();
+    // An alias is no relation, and clears nothing.
+    assert_eq!(text_of(shop.plain("note")), MAIL);
+    assert_eq!(text_of(shop.plain("email")), "a***@example.org");
+    assert_eq!(shop.one(shop.plain("email"), word("r20001", "note"), MAIL).unwrap(), "a***@example.org");
+    assert_eq!(shop.one(shop.plain("note"), word("r20003", "mail"), MAIL).unwrap(), "a***@example.org");
+    let forged = shop.disagrees(Some(&[shop.plain("note")]), &[word("r20001", "SSN")]);
+    assert!(forged.contains("not predicted"), "{forged}");
+}
+
+#[test]
 fn other_origins_add_and_contradict_nothing() {
     let shop = Shop::new();
     // An unclassified origin does not clear what lineage found.

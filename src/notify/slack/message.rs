@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::config::notify::Content as Level;
+use crate::gate::approval::visible::{block, line, short};
 use crate::gate::approval::{Approval, State};
-use crate::gate::visible::{block, line, short};
 use crate::notify::content;
 
 /// Longest SQL in a message, all statements and parameters together, in characters.

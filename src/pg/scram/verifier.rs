@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pgwire::api::auth::sasl::scram::{ScramSecret, gen_salted_password};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
 
 use crate::pg::scram::hmac;
 
@@ -63,6 +64,14 @@ impl Verifier {
             stored_key: part(b"stored key").to_vec(),
             server_key: part(b"server key").to_vec(),
         }
+    }
+
+    /// Is this the secret? Costs the rounds of a derivation; takes the same time wherever they differ.
+    pub fn fits(&self, secret: &str) -> bool {
+        let rounds = usize::try_from(self.iterations).unwrap_or(usize::MAX);
+        let salted = zeroize::Zeroizing::new(gen_salted_password(secret, &self.salt, rounds));
+        let stored_key = Sha256::digest(hmac(&salted, b"Client Key"));
+        bool::from(stored_key.as_slice().ct_eq(&self.stored_key))
     }
 
     pub(crate) fn into_secret(self) -> ScramSecret {

@@ -136,7 +136,10 @@ impl Facts {
         let all = self.touched.clone();
         let has = |facet: Facet| footprint.facets.contains(&facet);
         let leaves = matches!(footprint.transfer, Some(Transfer::CopyToClient { .. } | Transfer::ToServer));
-        let comes = matches!(footprint.transfer, Some(Transfer::FromClient | Transfer::FromServer));
+        let comes = matches!(
+            footprint.transfer,
+            Some(Transfer::FromClient | Transfer::FromServer | Transfer::FromClientFile { .. })
+        );
         let only_session = has(Facet::Session) || has(Facet::Transaction) || !footprint.session.is_empty();
         let found = [
             (Action::Export, has(Facet::Exports) || leaves, shown),

@@ -33,7 +33,7 @@ impl Shelf {
     /// The judgement of this text, if one was kept that holds for it.
     pub fn get(&self, text: &str, scope: &Scope) -> Option<Arc<Judged>> {
         let by_skeleton = SKELETON.with_borrow_mut(|key| {
-            let keyed = cache_key_into(text, scope.standard_conforming_strings(), key);
+            let keyed = cache_key_into(text, &scope.dialect, key);
             keyed.then(|| self.by_skeleton.read().get(key.skeleton.as_slice()).cloned()).flatten()
         });
         by_skeleton.or_else(|| self.by_text.read().get(text).cloned())
@@ -54,7 +54,7 @@ impl Shelf {
         }
         if judged.holds_for_any_literal() {
             let mut key = CacheKey::default();
-            if cache_key_into(&judged.text, scope.standard_conforming_strings(), &mut key) {
+            if cache_key_into(&judged.text, &scope.dialect, &mut key) {
                 self.by_skeleton.write().insert(key.skeleton.into_boxed_slice(), judged.clone());
                 return;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use crate::config::Protocol;
 use crate::identity::agent::Agent;
 use crate::pg::frame::{STARTUP_BYTES_MAX, WireError, kind_name};
 use crate::pg::messages::authentication::{Authentication, SaslInitial};
@@ -13,6 +14,7 @@ use crate::pg::scram::server::Server;
 use crate::pg::scram::verifier::Verifier;
 use crate::pg::startup::{MINOR_NEWEST, Request};
 use crate::session::login::Stop;
+use crate::session::login::admission::{self, shown};
 use crate::session::shared::{Database, Settings, Shared};
 use crate::session::stream::ClientStream;
 use crate::session::stream::channel::Channel;
@@ -53,28 +55,9 @@ pub(crate) async fn admit(
         (Err(Failed::Proof(error)), _) => return Err(Stop::refuse("08P01", error.to_string())),
         (Err(Failed::Stop(stop)), _) => return Err(stop),
     };
-    if agent.disabled {
-        return Err(Stop::refuse("28000", format!("agent `{}` is switched off; ask its owner", shown(&request.user))));
-    }
-    let database = database(settings, &agent, &request.database)?;
+    admission::enabled(&agent)?;
+    let database = admission::database(settings, &agent, &request.database, Protocol::Postgres)?;
     Ok(Admitted { request, agent, database })
-}
-
-/// The database, if it exists and this agent may open it.
-fn database(settings: &Settings, agent: &Agent, name: &str) -> Result<Arc<Database>, Stop> {
-    let Some(database) = settings.databases.get(name) else {
-        return Err(Stop::refuse("3D000", format!("database \"{}\" does not exist", shown(name))));
-    };
-    if !agent.databases.is_empty() && !agent.databases.iter().any(|allowed| allowed == name) {
-        let text = format!("agent `{}` may not open database \"{}\"", shown(&agent.name.0), shown(name));
-        return Err(Stop::refuse("42501", text));
-    }
-    Ok(database.clone())
-}
-
-/// A name from outside, fit for one line of text and for the audit: no control characters, at most 64 letters.
-pub(crate) fn shown(name: &str) -> String {
-    name.chars().filter(|letter| !letter.is_control()).take(64).collect()
 }
 
 enum Failed {

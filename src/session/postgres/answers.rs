@@ -11,9 +11,11 @@ use crate::pg::diagnostics;
 use crate::pg::ledger::Owed;
 use crate::pg::results::{parameter_types, result_columns, tag_rows};
 use crate::pg::{compose, frame};
+use crate::session::core::End;
+use crate::session::core::running::Header;
+use crate::session::postgres::Session;
 use crate::session::postgres::rows::{PART, apply_formats};
 use crate::session::postgres::statements::Running;
-use crate::session::postgres::{End, Session};
 use crate::statement::footprint::{Transfer, Verb};
 
 /// Largest message of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.
@@ -90,7 +92,7 @@ impl Session {
     /// ParameterStatus and NotificationResponse belong to no reply.
     pub(super) fn pass_asynchronous(&mut self, message: &Bytes) {
         if message.first() == Some(&b'S') && compose::parameter_changes_reading(message) {
-            self.reading.stale = true;
+            self.core.reading.stale = true;
         }
         if compose::is_parameter(message, b"session_authorization") {
             // The client is who it logged in as; the upstream's role is none of its business.
@@ -108,7 +110,7 @@ impl Session {
     }
 
     fn answer_is_tainted(&mut self) -> bool {
-        self.tainted || self.running().is_some_and(|(running, _)| running.judged.tainted())
+        self.core.tainted || self.running().is_some_and(|(running, _)| running.judged.tainted())
     }
 
     fn on_error(&mut self, message: &Bytes) -> Result<(), End> {
@@ -160,7 +162,7 @@ impl Session {
         let status = message.get(5).copied().unwrap_or(b'I');
         let for_client = match self.ledger.pop() {
             Some(Owed::Query(running)) => {
-                self.finish_query(*running);
+                self.core.finish_untold(*running);
                 true
             }
             Some(Owed::Sync { for_client }) => for_client,
@@ -231,42 +233,17 @@ impl Session {
         Ok(())
     }
 
-    /// Makes the plan of the running statement from its RowDescription and the formats of its portal. A disagreement of the
-    /// witnesses masks everything and ends the session after it.
+    /// Makes the plan of the running statement from its RowDescription and the formats of its portal.
     pub(super) fn plan_rows(&mut self, header: &Bytes, formats: &[Format]) -> Result<(), End> {
-        let keys = self.services.mask_keys.clone();
-        let Some((running, _)) = self.running() else { return Ok(()) };
-        let judged = running.judged.clone();
-        let one = judged.statements.get(running.index);
-        if let Some(plan) = one.and_then(|one| one.kept_plan(header, formats)) {
-            running.masked = plan.masked_names();
-            running.plan = Some(plan);
+        let (Some(Owed::Query(running)) | Some(Owed::Execute(running))) = self.ledger.front_mut() else {
             return Ok(());
-        }
-        let mut columns = result_columns(header).map_err(fault)?;
-        apply_formats(&mut columns, formats);
-        let predicted = one.and_then(|one| one.statement.footprint.outputs.as_deref());
-        let planned = plan(predicted, &columns, &judged.world.classes, &judged.world.catalog, &keys);
-        let plan = Arc::new(planned.plan);
-        running.masked = plan.masked_names();
-        running.plan = Some(plan.clone());
-        let id = running.id;
-        match (planned.disagreement, one) {
-            (Some(what), _) => {
-                self.tell_disagreement(id, &what);
-                self.ending = Some("the server's word and the statement's reading disagree about a result".to_owned());
-                // The likeliest cause is a catalog that is behind: the next session should not meet it again.
-                let keeper = self.keeper.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = keeper.refresh().await {
-                        tracing::warn!(%error, "catalog not refreshed after a disagreement");
-                    }
-                });
-            }
-            (None, Some(one)) => one.keep_plan(header.clone(), formats, plan),
-            (None, None) => {}
-        }
-        Ok(())
+        };
+        let header = Header { bytes: header.clone(), formats };
+        self.core.plan_rows(running, &header, |_| {
+            let mut columns = result_columns(&header.bytes).map_err(fault)?;
+            apply_formats(&mut columns, formats);
+            Ok(columns)
+        })
     }
 
     fn on_complete(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
@@ -276,7 +253,7 @@ impl Session {
         }
         if running.discard {
             if !self.refused_alone() {
-                self.ending = Some("a refused result ended before it could be cancelled".to_owned());
+                self.core.ending = Some("a refused result ended before it could be cancelled".to_owned());
             }
         } else {
             self.link.to_client.extend_from_slice(message);
@@ -308,7 +285,7 @@ impl Session {
         let Some(Owed::Execute(running)) = self.ledger.pop() else {
             return Err(fault("PortalSuspended where none is owed"));
         };
-        if let Some(portal) = running.portal.as_ref().and_then(|name| self.extended.portals.get_mut(name)) {
+        if let Some(portal) = running.wire.portal.as_ref().and_then(|name| self.extended.portals.get_mut(name)) {
             portal.rows += running.rows;
             portal.ceiling = running.ceiling;
         }
@@ -316,8 +293,8 @@ impl Session {
     }
 
     fn on_copy_begin(&mut self, kind: u8, message: &Bytes) -> Result<(), End> {
-        let keys = self.services.mask_keys.clone();
-        let limits = self.services.config.limits;
+        let keys = self.core.services.mask_keys.clone();
+        let limits = self.core.services.config.limits;
         let Some((running, simple)) = self.running() else { return Err(fault("COPY where none is owed")) };
         match kind {
             b'G' => {
@@ -339,7 +316,7 @@ impl Session {
                 let planned = plan(Some(outputs), &columns, &world.classes, &world.catalog, &keys).plan;
                 running.masked = planned.masked_names();
                 let masker = CopyMasker::new(Arc::new(planned), format, limits.message_bytes_max).map_err(fault)?;
-                running.copy = Some(Box::new(masker));
+                running.wire.copy = Some(Box::new(masker));
             }
             _ => return Err(fault("COPY BOTH belongs to replication")),
         }
@@ -349,7 +326,7 @@ impl Session {
 
     fn on_copy_row(&mut self, message: &Bytes) -> Result<(), End> {
         let Some((running, _)) = self.running() else { return Err(fault("COPY data where none is owed")) };
-        let Some(masker) = running.copy.as_mut() else { return Err(fault("COPY data before COPY began")) };
+        let Some(masker) = running.wire.copy.as_mut() else { return Err(fault("COPY data before COPY began")) };
         let mut masked = BytesMut::new();
         masker.feed(message.get(5..).unwrap_or_default(), &mut masked).map_err(fault)?;
         running.rows = masker.rows();
@@ -362,7 +339,7 @@ impl Session {
 
     fn on_copy_done(&mut self, message: &Bytes) -> Result<(), End> {
         let Some((running, _)) = self.running() else { return Err(fault("COPY end where none is owed")) };
-        if let Some(masker) = running.copy.take() {
+        if let Some(masker) = running.wire.copy.take() {
             masker.finish().map_err(fault)?;
         }
         self.link.to_client.extend_from_slice(message);

@@ -6,8 +6,9 @@ use crate::pg::compose;
 use crate::pg::frame;
 use crate::pg::messages::extended::Bind;
 use crate::policy::judge::Evidence;
+use crate::session::core::End;
+use crate::session::postgres::Session;
 use crate::session::postgres::statements::Prepared;
-use crate::session::postgres::{End, Session};
 use crate::session::stream::link::Interest;
 
 /// Largest answer to a question of ours, in bytes.
@@ -59,7 +60,7 @@ impl Session {
 
     /// What the open transaction holds locked and who waits for it, in words for an approver. `None`: nothing is open, or the
     /// upstream cannot be asked now without ending what is.
-    pub(super) async fn lock_situation(&mut self) -> Result<Option<String>, End> {
+    pub(super) async fn locks(&mut self) -> Result<Option<String>, End> {
         if self.status != b'T' || self.extended.executed || !self.ledger.is_empty() {
             return Ok(None);
         }
@@ -121,7 +122,7 @@ impl Session {
                 let interest = Interest { client: self.interest().client, upstream: true };
                 tokio::select! {
                     turn = self.link.turn(interest) => self.on_turn(&turn)?,
-                    () = self.cancel.handle().requested() => drop(self.cancel_upstream()),
+                    () = self.core.cancel.handle().requested() => drop(self.cancel_upstream()),
                 }
                 continue;
             };

@@ -14,9 +14,11 @@ use crate::pg::compose;
 use crate::pg::ledger::{Description, Owed};
 use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse};
 use crate::pg::refusal;
+use crate::session::core::judging::judge_reading;
+use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
-use crate::session::postgres::statements::{Parameter, Portal, Prepared, Running, Stash};
-use crate::session::postgres::{End, Session};
+use crate::session::postgres::Session;
+use crate::session::postgres::statements::{self, Portal, Prepared, Stash};
 
 fn body(message: &[u8]) -> &[u8] {
     message.get(crate::pg::frame::HEAD_BYTES..).unwrap_or_default()
@@ -68,7 +70,7 @@ impl Session {
             self.fail_extended(refusal::error("42P05", &text));
             return Ok(());
         }
-        if self.extended.prepared.len() >= self.services.config.limits.prepared_max {
+        if self.extended.prepared.len() >= self.core.services.config.limits.prepared_max {
             self.fail_extended(refusal::error("53400", "too many prepared statements in this session"));
             return Ok(());
         }
@@ -106,13 +108,13 @@ impl Session {
             self.fail_extended(refusal::error("42P03", &text));
             return Ok(());
         }
-        if self.extended.portals.len() >= self.services.config.limits.prepared_max {
+        if self.extended.portals.len() >= self.core.services.config.limits.prepared_max {
             self.fail_extended(refusal::error("53400", "too many portals in this session"));
             return Ok(());
         }
         let formats: Vec<Format> = bind.result_formats.0.iter().map(|format| masking_format(*format)).collect();
         if prepared.local {
-            let judged = self.judge_reading(&prepared.text).await?;
+            let judged = judge_reading(self, &prepared.text).await?;
             self.local(compose::BIND_COMPLETE);
             self.open_portal(portal, prepared, judged, formats, None);
             return Ok(());
@@ -123,7 +125,7 @@ impl Session {
             return Ok(());
         }
         let parameters = parameters(&prepared, &bind);
-        match self.admit(&judged, &parameters) {
+        match self.core.admit(&judged, &parameters) {
             Verdict::Allow(release) => {
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
@@ -148,7 +150,7 @@ impl Session {
     pub(super) fn on_bound(&mut self, judged: &Judged) {
         self.extended.unsynced = true;
         self.extended.executed = true;
-        self.tainted |= judged.tainted();
+        self.core.tainted |= judged.tainted();
     }
 
     pub(super) fn open_portal(
@@ -159,8 +161,8 @@ impl Session {
         formats: Vec<Format>,
         approval: Option<crate::identity::ids::ApprovalId>,
     ) {
-        let ceiling = self.ceiling_of(&judged, 0, approval.is_some());
-        let id = self.next_statement();
+        let ceiling = self.core.ceiling_of(&judged, 0, approval.is_some());
+        let id = self.core.next_statement();
         let portal = Portal {
             prepared,
             judged,
@@ -240,7 +242,7 @@ impl Session {
 
     /// Is this the name of a cursor that a released DECLARE opened?
     fn declared(&self, name: &[u8]) -> bool {
-        std::str::from_utf8(name).is_ok_and(|name| self.reading.known.cursors.contains_key(name))
+        std::str::from_utf8(name).is_ok_and(|name| self.core.reading.known.cursors.contains_key(name))
     }
 
     pub(super) async fn on_execute(&mut self, message: &Bytes) -> Result<(), End> {
@@ -257,7 +259,7 @@ impl Session {
             self.local(answer);
             return Ok(());
         }
-        let mut running = Running::execute(name, portal);
+        let mut running = statements::execute(name, portal);
         running.alone = self.status == b'I' && self.extended.executes == 0;
         let judged = portal.judged.clone();
         self.link.to_upstream.extend_from_slice(message);

@@ -1,8 +1,10 @@
 //! A result that would cross its ceiling stops in the middle, upstream unread, until a person says that it may go on.
 
+use crate::gate::life::End as ApprovalEnd;
 use crate::pg::refusal;
-use crate::session::postgres::hold::{Held, Waited};
-use crate::session::postgres::{End, Session};
+use crate::session::core::End;
+use crate::session::core::hold::{Held, Waited, hold};
+use crate::session::postgres::Session;
 use crate::session::stream::link::Interest;
 
 /// How long an upstream may take to answer the cancel of a refused result.
@@ -17,16 +19,15 @@ impl Session {
         };
         let judged = running.judged.clone();
         let rows = running.rows_before + running.rows;
-        let policy = self.mid_result_policy(&judged);
-        let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: Some(rows) };
-        match self.hold(held).await? {
+        match hold(self, Held::in_mid_result(&judged, rows)).await? {
             Waited::Released(_release, approval) => {
                 self.overflow = false;
                 if let Some((running, _)) = self.running() {
                     running.ceiling = None;
                     let earlier = running.approval.replace(approval);
                     if let Some(earlier) = earlier {
-                        self.finish_approval_early(earlier, rows);
+                        let end = ApprovalEnd { ok: true, rows: Some(rows), code: None, unknown: false };
+                        self.core.finish_approval(earlier, end);
                     }
                 }
                 Ok(())
@@ -41,10 +42,6 @@ impl Session {
                 self.cancel_result().await
             }
         }
-    }
-
-    fn mid_result_policy(&self, judged: &crate::session::judge::Judged) -> crate::policy::ruling::ApprovalPolicy {
-        judged.approval_policy().unwrap_or_else(|| judged.world.rules.ceiling_policy())
     }
 
     /// Cancels a refused result upstream and drops what still comes, up to its end.

@@ -7,8 +7,9 @@ use bytes::BytesMut;
 use crate::masking::column::{Format, ResultColumn};
 use crate::masking::plan::Plan;
 use crate::pg::frame;
+use crate::session::core::End;
+use crate::session::postgres::Session;
 use crate::session::postgres::answers::fault;
-use crate::session::postgres::{End, Session};
 
 /// A row that must be masked may be this long.
 const MASKED_ROW_MAX: usize = 64 * 1024 * 1024;
@@ -126,9 +127,9 @@ impl Session {
         let Some((running, _)) = self.running() else {
             return Err(fault("a row where none is owed"));
         };
-        let formats = running.formats.clone();
+        let formats = running.wire.formats.clone();
         let described =
-            running.description.as_ref().and_then(|description| description.header.get().cloned()).flatten();
+            running.wire.description.as_ref().and_then(|description| description.header.get().cloned()).flatten();
         let Some(header) = described else {
             return Err(fault("rows of a statement that was described as having none"));
         };

@@ -9,10 +9,11 @@ use crate::identity::ids::ApprovalId;
 use crate::pg::compose;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
+use crate::session::core::End;
+use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
-use crate::session::postgres::judging::Asked;
+use crate::session::postgres::Session;
 use crate::session::postgres::statements::Running;
-use crate::session::postgres::{End, Session};
 
 impl Session {
     pub(super) async fn on_query(&mut self, message: &Bytes) -> Result<(), End> {
@@ -40,14 +41,14 @@ impl Session {
     }
 
     async fn judge_query(&mut self, text: Arc<str>, message: Bytes) -> Result<(), End> {
-        let judged = match self.judge_text(&text).await? {
+        let judged = match judge_text(self, &text).await? {
             Asked::Judged(judged) => judged,
             Asked::Refused(error) => return self.answer_error(error).await,
         };
         if crate::masking::token::carries_token(&text) {
             return self.answer_error(refusal::error("42501", refusal::TOKEN_WRITTEN_BACK)).await;
         }
-        match self.admit(&judged, &[]) {
+        match self.core.admit(&judged, &[]) {
             Verdict::Allow(release) => {
                 self.send_query(release, judged, &message, None);
                 Ok(())
@@ -73,8 +74,8 @@ impl Session {
         // A simple Query destroys the unnamed statement and portal (manual, "Simple Query").
         self.extended.prepared.remove(&b""[..]);
         self.extended.portals.remove(&b""[..]);
-        let ceiling = self.ceiling_of(&judged, 0, approval.is_some());
-        let mut running = Running::query(self.next_statement(), judged, approval, ceiling);
+        let ceiling = self.core.ceiling_of(&judged, 0, approval.is_some());
+        let mut running = Running::new(self.core.next_statement(), judged, approval, ceiling);
         running.alone = self.status == b'I' && running.judged.statements.len() == 1;
         self.ledger.push(Owed::Query(Box::new(running)));
         self.extended.unsynced = false;

@@ -62,6 +62,11 @@ impl<S> Channel<S> {
         self.buffer.len()
     }
 
+    /// Bytes read and not consumed yet.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
     /// The stream itself, to look at.
     pub fn stream(&self) -> &S {
         &self.stream
@@ -128,13 +133,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         self.stream.flush().await
     }
 
-    /// Sends a last report and closes, within a second, whatever the peer does. What the peer still sends is thrown away:
-    /// closing a socket with unread bytes resets the connection, and the report would be lost.
-    pub async fn farewell(mut self, report: &Report) {
+    /// Sends a last report and closes; see [`Channel::last_words`].
+    pub async fn farewell(self, report: &Report) {
         let mut out = BytesMut::new();
         report.encode(&mut out);
+        self.last_words(&out).await;
+    }
+
+    /// Sends these bytes and closes, within a second, whatever the peer does. What the peer still sends is thrown away:
+    /// closing a socket with unread bytes resets the connection, and the words would be lost.
+    pub async fn last_words(mut self, bytes: &[u8]) {
         let goodbye = async {
-            self.send(&out).await?;
+            self.send(bytes).await?;
             self.stream.shutdown().await?;
             let mut sink = [0_u8; 1024];
             let mut thrown = 0_usize;
@@ -150,7 +160,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         let _ = tokio::time::timeout(FAREWELL, goodbye).await;
     }
 
-    async fn fill(&mut self) -> Result<(), ReadError> {
+    /// Reads what is there, at least one byte. Cancel safe: what was read stays in the buffer.
+    ///
+    /// # Errors
+    /// A closed or failing connection.
+    pub(crate) async fn fill(&mut self) -> Result<(), ReadError> {
         self.buffer.reserve(BUFFER_BYTES);
         match self.stream.read_buf(&mut self.buffer).await? {
             0 if self.buffer.is_empty() => Err(ReadError::Closed),

@@ -1,4 +1,4 @@
-//! Reads a catalog over an upstream connection of its own: one read-only transaction, then goodbye.
+//! Reads a catalog over an upstream connection of its own: for PostgreSQL one read-only transaction, then goodbye.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,13 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::catalog::Catalog;
-use crate::catalog::load::{self, Answers};
+use crate::catalog::load::{self, Answers, mysql};
+use crate::config::Protocol;
 use crate::pg::{compose, diagnostics, frame};
 use crate::session::shared::Database;
 use crate::session::stream::UpstreamStream;
 use crate::session::upstream;
+use crate::session::upstream::mysql_client::Client;
 
 /// From connect to the last row.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,6 +28,28 @@ pub async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
 }
 
 async fn collect(database: &Arc<Database>) -> Result<Catalog, String> {
+    match database.upstream.protocol {
+        Protocol::Postgres => collect_postgres(database).await,
+        Protocol::Mysql => collect_mysql(database).await,
+    }
+}
+
+async fn collect_mysql(database: &Arc<Database>) -> Result<Catalog, String> {
+    let mut client = Client::open(database, "holdpoint catalog", None).await.map_err(|error| error.to_string())?;
+    let version = client.version();
+    for sql in mysql::begin(version.flavour, version.number) {
+        client.query(sql).await.map_err(|error| error.to_string())?;
+    }
+    let mut answers = Answers::default();
+    for (name, sql) in mysql::queries() {
+        let rows = client.query(&sql).await;
+        answers.add(name, rows.map_err(|error| format!("catalog query `{name}`: {error}"))?);
+    }
+    client.close().await;
+    mysql::build(&database.name, &answers).map_err(|error| error.to_string())
+}
+
+async fn collect_postgres(database: &Arc<Database>) -> Result<Catalog, String> {
     let connected = upstream::connect(database, &[], "holdpoint catalog").await.map_err(|error| error.to_string())?;
     let mut stream = connected.stream;
     let mut buffer = connected.leftovers;

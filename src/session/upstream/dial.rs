@@ -1,4 +1,4 @@
-//! Reaching a server: TCP or a Unix socket, then TLS as `sslmode` says.
+//! Reaching a server: TCP or a Unix socket, for either protocol; then TLS as `sslmode` says, as PostgreSQL asks for it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use crate::config::SslMode;
+use crate::config::{Protocol, SslMode, Upstream};
 use crate::pg::messages::untyped;
 use crate::session::accept::keep_alive;
 use crate::session::shared::Database;
@@ -43,22 +44,27 @@ pub struct Reached {
     pub end_point: Option<Vec<u8>>,
 }
 
-/// Connects to a database, or to the very server at `at`. Not bounded in time. Cancel safe.
-///
-/// # Errors
-/// No connection, no TLS where it is demanded, certificates that do not verify.
-pub async fn dial(database: &Database, at: Option<&Address>) -> Result<Reached, UpstreamError> {
+/// A connected socket, before anybody has spoken.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket, which nobody in between can read.
+    Unix(UnixStream),
+}
+
+/// Connects a socket to a database's server, or to the very server at `at`. Not bounded in time. Cancel safe.
+pub(crate) async fn socket(database: &Database, at: Option<&Address>) -> Result<(Socket, Address), UpstreamError> {
     let upstream = &database.upstream;
-    let socket = match at {
+    let file = match at {
         Some(Address::Unix(path)) => Some(path.clone()),
         Some(Address::Tcp(_)) => None,
-        None => upstream
-            .host
-            .starts_with('/')
-            .then(|| Path::new(&upstream.host).join(format!(".s.PGSQL.{}", upstream.port))),
+        None => upstream.host.starts_with('/').then(|| socket_file(upstream)),
     };
-    if let Some(path) = socket {
-        return unix(path).await;
+    if let Some(path) = file {
+        let refused = |source| UpstreamError::Connect { address: path.display().to_string(), source };
+        let stream = UnixStream::connect(&path).await.map_err(refused)?;
+        return Ok((Socket::Unix(stream), Address::Unix(path)));
     }
     let refused = |source| UpstreamError::Connect { address: format!("{}:{}", upstream.host, upstream.port), source };
     let stream = match at {
@@ -68,24 +74,47 @@ pub async fn dial(database: &Database, at: Option<&Address>) -> Result<Reached, 
     let stream = stream.map_err(refused)?;
     stream.set_nodelay(true)?;
     keep_alive(&stream)?;
-    let address = stream.peer_addr()?;
-    match &database.tls {
-        None => Ok(Reached {
-            channel: Channel::new(UpstreamStream::Plain(stream)),
-            address: Address::Tcp(address),
-            private: false,
-            end_point: None,
-        }),
-        Some(tls) => secure(stream, tls.clone(), database, address).await,
+    let address = Address::Tcp(stream.peer_addr()?);
+    Ok((Socket::Tcp(stream), address))
+}
+
+fn socket_file(upstream: &Upstream) -> PathBuf {
+    match upstream.protocol {
+        Protocol::Postgres => Path::new(&upstream.host).join(format!(".s.PGSQL.{}", upstream.port)),
+        Protocol::Mysql => PathBuf::from(&upstream.host),
     }
 }
 
+/// Connects to a database, or to the very server at `at`. Not bounded in time. Cancel safe.
+///
 /// As with libpq, `sslmode` says nothing about Unix sockets: nobody can listen in between.
-async fn unix(path: PathBuf) -> Result<Reached, UpstreamError> {
-    let refused = |source| UpstreamError::Connect { address: path.display().to_string(), source };
-    let stream = UnixStream::connect(&path).await.map_err(refused)?;
-    let channel = Channel::new(UpstreamStream::Unix(stream));
-    Ok(Reached { channel, address: Address::Unix(path), private: true, end_point: None })
+///
+/// # Errors
+/// No connection, no TLS where it is demanded, certificates that do not verify.
+pub async fn dial(database: &Database, at: Option<&Address>) -> Result<Reached, UpstreamError> {
+    let (socket, address) = socket(database, at).await?;
+    let reached = |stream, private| Reached { channel: Channel::new(stream), address, private, end_point: None };
+    match (socket, &database.tls) {
+        (Socket::Unix(stream), _) => Ok(reached(UpstreamStream::Unix(stream), true)),
+        (Socket::Tcp(stream), None) => Ok(reached(UpstreamStream::Plain(stream), false)),
+        (Socket::Tcp(stream), Some(tls)) => {
+            let address = stream.peer_addr()?;
+            secure(stream, tls.clone(), database, address).await
+        }
+    }
+}
+
+/// Shakes hands over TLS.
+pub(crate) async fn shake(
+    stream: TcpStream,
+    tls: Arc<ClientConfig>,
+    database: &Database,
+) -> Result<TlsStream<TcpStream>, UpstreamError> {
+    let address = stream.peer_addr()?;
+    let name = ServerName::try_from(database.upstream.host.clone());
+    // A host that cannot be a name in a certificate is verified as its address: that fails where names are verified.
+    let name = name.unwrap_or_else(|_| ServerName::IpAddress(address.ip().into()));
+    TlsConnector::from(tls).connect(name, stream).await.map_err(UpstreamError::Tls)
 }
 
 /// Asks for TLS and shakes hands.
@@ -115,10 +144,7 @@ async fn secure(
         b'N' => return Err(UpstreamError::NoTls),
         other => return Err(UpstreamError::unexpected("S or N in answer to SSLRequest", other)),
     }
-    let name = ServerName::try_from(database.upstream.host.clone());
-    // A host that cannot be a name in a certificate is verified as its address: that fails where names are verified.
-    let name = name.unwrap_or_else(|_| ServerName::IpAddress(address.ip().into()));
-    let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(UpstreamError::Tls)?;
+    let stream = shake(stream, tls, database).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| end_point::hash(certificate));
     let channel = Channel::new(UpstreamStream::Tls(Box::new(stream)));

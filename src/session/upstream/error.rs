@@ -2,10 +2,15 @@
 
 use std::io;
 
+use crate::mysql;
+use crate::mysql::handshake::auth::client::AuthError;
+use crate::mysql::packets::error::ErrPacket;
+use crate::mysql::refusal::OwnError;
 use crate::pg::frame::{WireError, kind_name};
 use crate::pg::messages::report::{Fields, Report, Severity};
 use crate::pg::scram::ScramError;
 use crate::session::stream::channel::ReadError;
+use crate::session::stream::packets::PacketError;
 
 /// Why there is no upstream session. `Display` is for logs: it may name hosts and roles, never passwords.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,15 @@ pub enum UpstreamError {
     /// A message could not be read.
     #[error("server broke the protocol: {0}")]
     Wire(#[from] WireError),
+    /// The same, of MySQL's protocol.
+    #[error("server broke the protocol: {0}")]
+    Packet(#[from] mysql::frame::WireError),
+    /// A MySQL server's way of logging in does not work.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// A MySQL server that does not say its version, or not the same twice.
+    #[error("server's version cannot be trusted: {0}")]
+    Version(String),
     /// TLS is required and not offered.
     #[error("server offers no TLS, and sslmode demands it")]
     NoTls,
@@ -48,6 +62,14 @@ pub enum UpstreamError {
     /// The SCRAM exchange failed, or the server did not prove itself.
     #[error("SCRAM: {0}")]
     Scram(#[from] ScramError),
+    /// A MySQL server said no.
+    #[error("server refused ({code}): {message}")]
+    Denied {
+        /// Its error number.
+        code: u16,
+        /// Its message.
+        message: String,
+    },
     /// The server said no.
     #[error("server refused the session ({code}): {message}")]
     Rejected {
@@ -77,7 +99,38 @@ impl From<ReadError> for UpstreamError {
     }
 }
 
+impl From<PacketError> for UpstreamError {
+    fn from(error: PacketError) -> Self {
+        match error {
+            PacketError::Read(error) => error.into(),
+            PacketError::Wire(error) => Self::Packet(error),
+        }
+    }
+}
+
 impl UpstreamError {
+    /// What a MySQL server answered in place of OK.
+    pub(crate) fn denied(payload: &[u8]) -> Self {
+        match ErrPacket::decode(payload) {
+            Ok(error) => {
+                Self::Denied { code: error.code, message: String::from_utf8_lossy(error.message).into_owned() }
+            }
+            Err(error) => Self::Packet(error),
+        }
+    }
+
+    /// What a MySQL client may read; as [`UpstreamError::report`].
+    pub fn own_error(&self, database: &str) -> OwnError {
+        let report = self.report(database);
+        match (self, report.code) {
+            // Too many connections, here and there.
+            (Self::Full, _) | (Self::Denied { code: 1040 | 1203 | 1226, .. }, _) => {
+                OwnError::new(1040, "08004", report.message)
+            }
+            _ => OwnError::new(1105, "HY000", report.message),
+        }
+    }
+
     pub(crate) fn unexpected(expected: &'static str, found: u8) -> Self {
         Self::Wire(WireError::Unexpected { expected, found: kind_name(found) })
     }
@@ -107,6 +160,15 @@ impl UpstreamError {
                     format!("database `{database}` refused Holdpoint's login; tell whoever runs Holdpoint"),
                 ),
             },
+            Self::Denied { code: 1040 | 1203 | 1226, .. } => {
+                fatal("53300", format!("database `{database}` has no connections left; try again later"))
+            }
+            Self::Denied { code: 1053, .. } => {
+                fatal("57P03", format!("database `{database}` is shutting down; try again later"))
+            }
+            Self::Denied { .. } => {
+                fatal("08006", format!("database `{database}` refused Holdpoint's login; tell whoever runs Holdpoint"))
+            }
             Self::Connect { .. } | Self::Io(_) => {
                 fatal("08006", format!("database `{database}` cannot be reached; try again later"))
             }
@@ -130,9 +192,12 @@ mod tests {
             },
             UpstreamError::Connect { address: "db.internal:5432".into(), source: io::Error::other("refused by app") },
             UpstreamError::Method("7 for app".into()),
+            UpstreamError::Denied { code: 1045, message: "Access denied for user 'app'@'db.internal'".into() },
+            UpstreamError::Version("8.4.3 on db.internal".into()),
         ];
         for error in errors {
             let text = error.report("shop").message;
+            assert_eq!(error.own_error("shop").message, text);
             assert!(text.contains("`shop`") && !text.contains("app") && !text.contains("db.internal"), "{text}");
         }
     }

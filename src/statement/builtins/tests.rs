@@ -2,6 +2,8 @@
 
 use super::*;
 
+const PG: Dialect = Dialect::Postgres { standard_conforming_strings: true };
+
 #[test]
 fn every_word_of_the_lists_reads_and_no_counts_overlap() {
     let lists = [
@@ -50,7 +52,7 @@ fn functions_are_found_by_name_and_argument_count() {
         ("_pg_expandarray", 1, Some(Kind::TableFunction)),
     ];
     for (name, count, kind) in table {
-        assert_eq!(function(name, count), kind, "{name}/{count}");
+        assert_eq!(function(PG, name, count), kind, "{name}/{count}");
     }
 }
 
@@ -67,7 +69,7 @@ fn whatever_runs_sql_or_leaves_the_row_stream_is_on_no_list() {
         pg_sequence_last_value pg_show_all_file_settings pg_event_trigger_ddl_commands pg_config setseed";
     for name in names.split_ascii_whitespace() {
         for count in 0..8 {
-            assert_eq!(function(name, count), None, "{name}/{count}");
+            assert_eq!(function(PG, name, count), None, "{name}/{count}");
         }
     }
 }
@@ -91,7 +93,7 @@ fn an_argument_that_cannot_make_a_function_fail_is_told_apart() {
         ("unnest", 1, 0, false),
     ];
     for (name, count, argument, expected) in table {
-        assert_eq!(fails_by(name, count, argument), expected, "{name}/{count} {argument}");
+        assert_eq!(fails_by(PG, name, count, argument), expected, "{name}/{count} {argument}");
     }
 }
 
@@ -109,7 +111,7 @@ fn operators_and_casts_are_sorted_by_what_they_can_do() {
         ("<%", None),
     ];
     for (name, kind) in operators {
-        assert_eq!(operator(name), kind, "{name}");
+        assert_eq!(operator(PG, name), kind, "{name}");
     }
     let casts = [
         ("text", CastKind::Total),
@@ -123,35 +125,35 @@ fn operators_and_casts_are_sorted_by_what_they_can_do() {
         ("record", CastKind::Unknown),
     ];
     for (name, kind) in casts {
-        assert_eq!(cast(name), kind, "{name}");
+        assert_eq!(cast(PG, name), kind, "{name}");
     }
 }
 
 #[test]
 fn system_relations_with_data_or_secrets_are_not_readable() {
     for name in ["pg_class", "pg_roles", "pg_settings", "pg_statistic_ext", "pg_enum"] {
-        assert!(system_relation("pg_catalog", name), "{name}");
-        assert!(!system_relation("public", name), "{name}");
+        assert!(system_relation(PG, "pg_catalog", name), "{name}");
+        assert!(!system_relation(PG, "public", name), "{name}");
     }
-    assert!(system_relation("information_schema", "columns"));
+    assert!(system_relation(PG, "information_schema", "columns"));
     let never = "pg_stats pg_stats_ext pg_statistic pg_statistic_ext_data pg_stat_activity pg_stat_statements \
         pg_prepared_statements pg_cursors pg_largeobject pg_largeobject_metadata pg_authid pg_shadow pg_user_mapping \
         pg_user_mappings pg_hba_file_rules pg_file_settings pg_subscription pg_locks pg_stat_user_tables \
         pg_replication_slots pg_db_role_setting pg_config pg_prepared_xacts";
     for name in never.split_ascii_whitespace() {
-        assert!(!system_relation("pg_catalog", name), "{name}");
+        assert!(!system_relation(PG, "pg_catalog", name), "{name}");
     }
     for name in ["user_mapping_options", "_pg_user_mappings", "foreign_server_options"] {
-        assert!(!system_relation("information_schema", name), "{name}");
+        assert!(!system_relation(PG, "information_schema", name), "{name}");
     }
 }
 
 #[test]
 fn dangers_have_names_and_never_overlap_with_the_allow_list() {
-    assert_eq!(danger("pg_terminate_backend"), Some(Facet::Server));
-    assert_eq!(danger("lo_export"), Some(Facet::Exports));
-    assert_eq!(danger("query_to_xml"), Some(Facet::Routine));
-    assert_eq!(danger("set_config"), None);
+    assert_eq!(danger(PG, "pg_terminate_backend"), Some(Facet::Server));
+    assert_eq!(danger(PG, "lo_export"), Some(Facet::Exports));
+    assert_eq!(danger(PG, "query_to_xml"), Some(Facet::Routine));
+    assert_eq!(danger(PG, "set_config"), None);
     for name in DANGERS.keys() {
         assert!(!FUNCTIONS.contains_key(name), "{name}");
     }

@@ -9,6 +9,7 @@ mod scanner;
 use std::ops::Range;
 
 use self::scanner::Scanner;
+use crate::statement::scope::Dialect;
 
 /// Longer texts have no key.
 const TEXT_MAX: usize = 64 * 1024;
@@ -28,17 +29,21 @@ pub struct CacheKey {
 
 /// The key of one statement, or `None` if there is any doubt: more than one statement, dollar quotes, escape strings,
 /// names that are not ASCII, backslashes while `standard_conforming_strings` is off, odd numbers, control bytes.
-pub fn cache_key(text: &str, standard_conforming_strings: bool) -> Option<CacheKey> {
+pub fn cache_key(text: &str, dialect: &Dialect) -> Option<CacheKey> {
     let mut key = CacheKey::default();
-    cache_key_into(text, standard_conforming_strings, &mut key).then_some(key)
+    cache_key_into(text, dialect, &mut key).then_some(key)
 }
 
 /// Like [`cache_key`], but reuses the buffers of `key`. When `false`, what `key` holds means nothing.
-pub fn cache_key_into(text: &str, standard_conforming_strings: bool, key: &mut CacheKey) -> bool {
+pub fn cache_key_into(text: &str, dialect: &Dialect, key: &mut CacheKey) -> bool {
     key.skeleton.clear();
     key.literals.clear();
     let bytes = text.as_bytes();
-    if bytes.len() > TEXT_MAX || (!standard_conforming_strings && bytes.contains(&b'\\')) {
+    let reads_otherwise = match dialect {
+        Dialect::Postgres { standard_conforming_strings } => !standard_conforming_strings && bytes.contains(&b'\\'),
+        Dialect::MySql(_) => is_mysqls_own(bytes),
+    };
+    if bytes.len() > TEXT_MAX || reads_otherwise {
         return false;
     }
     key.skeleton.reserve(bytes.len() + 16);
@@ -52,6 +57,20 @@ fn has_rows(bytes: &[u8]) -> bool {
     let word = rest.get(..end).unwrap_or_default();
     let verbs: [&[u8]; 6] = [b"select", b"insert", b"update", b"delete", b"with", b"values"];
     verbs.iter().any(|verb| word.eq_ignore_ascii_case(verb))
+}
+
+/// Has it anything that MySQL, in whatever mode, may read in another way than the scan does? Escapes, other quotes, comments,
+/// variables, strings behind a character set or a sign of their kind, numbers in other digits.
+fn is_mysqls_own(bytes: &[u8]) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    bytes.iter().any(|byte| b"\\\"`#@${}[]:".contains(byte) || !byte.is_ascii())
+        || bytes.windows(2).any(|pair| match pair {
+            [b'/', b'*'] | [b'-', b'-'] | [b'\'', b'\''] => true,
+            [before, b'\''] => word(*before),
+            [b'0'..=b'9', after] => after.is_ascii_alphabetic(),
+            _ => false,
+        })
+        || bytes.windows(3).any(|three| matches!(three, [b'\'', b' ' | b'\n' | b'\t' | b'\r', b'\'']))
 }
 
 /// Texts of other verbs are keyed whole, if they are short and surely one statement.

@@ -45,22 +45,22 @@ impl Analyser<'_> {
             _ => return self.not_understood("function of another database", arguments),
         };
         let users = self.visible(schema.map(|schema| &**schema), name);
-        // The allow-list has a few of information_schema, all of them beginning with `_pg_`.
-        let home = if name.starts_with("_pg_") { "information_schema" } else { "pg_catalog" };
+        let home = self.dialect.function_home(name);
         let system = schema.is_none_or(|schema| &**schema == home);
         let builtin = match call.arguments.len() {
             // Of a harmless setting to a constant, see `pg/call.rs`.
-            0 if system && &**name == "set_config" => Some(Kind::SessionInfo),
-            count if system => builtins::function(name, count),
+            0 if system && self.dialect.has_row_values() && &**name == "set_config" => Some(Kind::SessionInfo),
+            count if system => builtins::function(self.dialect, name, count),
             _ => None,
         };
-        if schema.is_none() && arguments.len() == 1 && self.is_temporary_type(name) {
+        let rows = self.dialect.has_row_values();
+        if rows && schema.is_none() && arguments.len() == 1 && self.is_temporary_type(name) {
             // `name(value)` is a cast if no function of this name takes the value.
             return self.not_understood(&format!("function {name}"), arguments);
         }
         match (users.is_empty(), builtin) {
             (true, Some(kind)) => {
-                self.functions.insert(Arc::from(format!("{home}.{name}")));
+                self.functions.insert(if home.is_empty() { name.clone() } else { Arc::from(format!("{home}.{name}")) });
                 self.builtin(kind, name, call, arguments)
             }
             (false, None) => self.routine(&users, call, arguments),
@@ -70,7 +70,7 @@ impl Analyser<'_> {
             }
             (true, None) => match arguments {
                 // `f(row)` without such a function is `row.f`.
-                [only] if schema.is_none() && only.field(name).is_some() => {
+                [only] if rows && schema.is_none() && only.field(name).is_some() => {
                     only.field(name).cloned().unwrap_or_default()
                 }
                 _ => self.not_listed(schema, name, arguments),
@@ -81,15 +81,18 @@ impl Analyser<'_> {
     /// A function on no list; some are known for what they do beyond returning a value.
     fn not_listed(&mut self, schema: Option<&Name>, name: &Name, arguments: &[Value]) -> Value {
         let written = schema.map_or_else(|| name.to_string(), |schema| format!("{schema}.{name}"));
-        self.facets.extend(builtins::danger(name));
+        self.facets.extend(builtins::danger(self.dialect, name));
         self.functions.insert(Arc::from(written.as_str()));
         self.not_understood(&format!("function {written}"), arguments)
     }
 
     /// `row.f` or `f(row)` where `f` is no column: a function of one argument.
     pub(super) fn attribute(&mut self, name: &Name, row: &Value) -> Option<Value> {
+        if !self.dialect.has_row_values() {
+            return None;
+        }
         let users = self.visible(None, name);
-        let builtin = builtins::function(name, 1);
+        let builtin = builtins::function(self.dialect, name, 1);
         if users.is_empty() && builtin.is_none() {
             return None;
         }
@@ -128,7 +131,7 @@ impl Analyser<'_> {
             Kind::Scalar(total) => {
                 let count = call.arguments.len();
                 for (index, argument) in arguments.iter().enumerate() {
-                    if total == Total::Fallible && builtins::fails_by(name, count, index) {
+                    if total == Total::Fallible && builtins::fails_by(self.dialect, name, count, index) {
                         self.shape(argument, Position::Fallible);
                     }
                 }
@@ -139,7 +142,13 @@ impl Analyser<'_> {
             Kind::NumericAggregate if arguments.iter().any(|argument| self.may_be_row(argument)) => {
                 Value::derived(arguments)
             }
-            Kind::NumericAggregate => Value::aggregated(arguments, Flow::Aggregated),
+            Kind::NumericAggregate => {
+                let dialect = self.dialect;
+                for argument in arguments.iter().filter(|argument| dialect.warns_of(argument)) {
+                    self.shape(argument, Position::Fallible);
+                }
+                Value::aggregated(arguments, Flow::Aggregated)
+            }
             Kind::ValueAggregate => Value::derived(arguments),
             Kind::OrderedAggregate => {
                 arguments.iter().for_each(|argument| self.shape(argument, Position::Order));
@@ -194,6 +203,52 @@ impl Analyser<'_> {
         })
     }
 
+    /// The columns of a function in FROM; `None` if they are not known.
+    fn columns_of(
+        &self,
+        table_call: &TableCall,
+        value: &Value,
+        alias: Option<&Alias>,
+        arrays: bool,
+    ) -> Option<Vec<Field>> {
+        if value.unknown {
+            return None;
+        }
+        let member = |name: Name| Field { name: Some(name), value: Value::derived([value]) };
+        if !table_call.columns.is_empty() {
+            return Some(table_call.columns.iter().map(|(name, _)| member(name.clone())).collect());
+        }
+        if let Some(fields) = &value.fields {
+            return Some(fields.to_vec());
+        }
+        let Expr::Call(call) = &table_call.call else {
+            return match (&table_call.call, called(&table_call.call)) {
+                (Expr::Session(_), Some(name)) => Some(vec![member(alias.map_or(name, |alias| alias.name.clone()))]),
+                _ => None,
+            };
+        };
+        let name = call.name.last()?;
+        let scalar = || alias.map_or_else(|| name.clone(), |alias| alias.name.clone());
+        match self.user_column(&table_call.call) {
+            Some(UserColumn::Named(name)) => return Some(vec![member(name)]),
+            Some(UserColumn::Scalar) => return Some(vec![member(scalar())]),
+            None => {}
+        }
+        if let Some(names) = record_columns(name) {
+            return Some(names.split(' ').map(|name| member(Arc::from(name))).collect());
+        }
+        match builtins::function(self.dialect, name, call.arguments.len())? {
+            Kind::Scalar(_) | Kind::SessionInfo => Some(vec![member(scalar())]),
+            Kind::TableFunction if &**name == "unnest" => match call.arguments.len() {
+                1 if arrays => Some(vec![member(scalar())]),
+                several if arrays => Some((0..several).map(|_| member(name.clone())).collect()),
+                _ => None,
+            },
+            Kind::TableFunction if SCALAR_SETS.contains(&&**name) => Some(vec![member(scalar())]),
+            _ => None,
+        }
+    }
+
     /// Functions in FROM.
     pub(super) fn table_functions(
         &mut self,
@@ -218,9 +273,8 @@ impl Analyser<'_> {
                     None => self.opaque("column definition", "type not understood"),
                 }
             }
-            let user = self.user_column(&table_call.call);
             let arrays = self.takes_arrays(&table_call.call, beside);
-            let named = columns_of(table_call, &value, alias.filter(|_| lone), user, arrays);
+            let named = self.columns_of(table_call, &value, alias.filter(|_| lone), arrays);
             scalar &= named.as_ref().is_some_and(|found| found.len() == 1) && value.fields.is_none();
             match named {
                 Some(found) => columns.extend(found),
@@ -242,7 +296,7 @@ impl Analyser<'_> {
         let id = self.leaf();
         let first = calls.first().and_then(|call| called(&call.call));
         let name = alias.map(|alias| alias.name.clone()).or(first);
-        let mut source = Source::of(shape, name, id);
+        let mut source = Source::of(shape, name, id, self.dialect);
         for table in &mut source.row.tables {
             table.scalar = scalar;
         }
@@ -260,52 +314,6 @@ enum UserColumn {
 
 fn is_aggregate(kind: Kind) -> bool {
     matches!(kind, Kind::Count | Kind::NumericAggregate | Kind::ValueAggregate | Kind::OrderedAggregate)
-}
-
-/// The columns of a function in FROM; `None` if they are not known.
-fn columns_of(
-    table_call: &TableCall,
-    value: &Value,
-    alias: Option<&Alias>,
-    user: Option<UserColumn>,
-    arrays: bool,
-) -> Option<Vec<Field>> {
-    if value.unknown {
-        return None;
-    }
-    let member = |name: Name| Field { name: Some(name), value: Value::derived([value]) };
-    if !table_call.columns.is_empty() {
-        return Some(table_call.columns.iter().map(|(name, _)| member(name.clone())).collect());
-    }
-    if let Some(fields) = &value.fields {
-        return Some(fields.to_vec());
-    }
-    let Expr::Call(call) = &table_call.call else {
-        return match (&table_call.call, called(&table_call.call)) {
-            (Expr::Session(_), Some(name)) => Some(vec![member(alias.map_or(name, |alias| alias.name.clone()))]),
-            _ => None,
-        };
-    };
-    let name = call.name.last()?;
-    let scalar = || alias.map_or_else(|| name.clone(), |alias| alias.name.clone());
-    match user {
-        Some(UserColumn::Named(name)) => return Some(vec![member(name)]),
-        Some(UserColumn::Scalar) => return Some(vec![member(scalar())]),
-        None => {}
-    }
-    if let Some(names) = record_columns(name) {
-        return Some(names.split(' ').map(|name| member(Arc::from(name))).collect());
-    }
-    match builtins::function(name, call.arguments.len())? {
-        Kind::Scalar(_) | Kind::SessionInfo => Some(vec![member(scalar())]),
-        Kind::TableFunction if &**name == "unnest" => match call.arguments.len() {
-            1 if arrays => Some(vec![member(scalar())]),
-            several if arrays => Some((0..several).map(|_| member(name.clone())).collect()),
-            _ => None,
-        },
-        Kind::TableFunction if SCALAR_SETS.contains(&&**name) => Some(vec![member(scalar())]),
-        _ => None,
-    }
 }
 
 /// Set-returning built-ins of one unnamed column.

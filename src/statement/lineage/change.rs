@@ -1,5 +1,7 @@
 //! INSERT, UPDATE, DELETE, MERGE: what is written, what flows into it, what RETURNING gives back.
 
+mod joined;
+
 use std::sync::Arc;
 
 use super::Analyser;
@@ -10,7 +12,7 @@ use super::value::{Field, Shape, Value, from_leaf};
 use crate::catalog::{ColumnKey, Relation, RelationKey, RelationKind};
 use crate::statement::footprint::{Access, ColumnWrite, Facet, Flow, Position, RowBound};
 use crate::statement::tree::change::{Assignment, Conflict, Delete, Insert, Merge, Returning, Target, Update};
-use crate::statement::tree::{Dml, Expr, Name, SubqueryKind, With};
+use crate::statement::tree::{Alias, Dml, Expr, Name, SubqueryKind, With};
 
 /// The relation a statement changes, as the names in the statement see it.
 struct Changed {
@@ -34,6 +36,7 @@ impl Analyser<'_> {
             Dml::Update(update) => self.update(update, env),
             Dml::Delete(delete) => self.delete(delete, env),
             Dml::Merge(merge) => self.merge_into(merge, env),
+            Dml::Joined(joined) => self.joined(joined, env),
             Dml::Opaque(unknown) => {
                 self.opaque(&unknown.what, &unknown.why);
                 None
@@ -122,14 +125,12 @@ impl Analyser<'_> {
                 self.shape(&field.value, Position::Predicate);
             }
         }
-        let proposed = changed.table.columns.iter().zip(&changed.written);
-        let columns: Vec<Field> =
-            proposed.map(|(field, value)| Field { name: field.name.clone(), value: value.clone() }).collect();
-        let excluded = Table { name: Some(Arc::from("excluded")), columns: columns.into(), ..changed.table.clone() };
-        let excluded = Table { relations: Vec::new(), schema: None, ..excluded };
-        env.rows.push(Row { tables: vec![excluded], columns: Vec::new(), wild: false });
+        env.rows.extend(conflict.proposed.iter().map(|alias| changed.proposed(alias)));
         for assignment in conflict.update.iter().flatten() {
             self.assign(changed, assignment, &env);
+            if let (true, Some(row)) = (self.dialect.assigns_in_order(), env.rows.first_mut()) {
+                *row = changed.with_written();
+            }
         }
         if let Some(filter) = &conflict.filter {
             self.condition(filter, &env, Position::Predicate, &mut Vec::new());
@@ -306,7 +307,7 @@ impl Analyser<'_> {
             let mut value = computed.value.clone();
             let flow = if value.is_plain() { Flow::Plain } else { Flow::Derived };
             value.add(ColumnKey { relation: view.key, number: column.number }, flow);
-            Field { name: Some(column.name.clone()), value }
+            Field { name: Some(self.dialect.column(&column.name)), value }
         });
         Some(columns.collect())
     }
@@ -327,7 +328,7 @@ impl Analyser<'_> {
         for one in touched {
             let qualified = one.qualified();
             self.uses(Some(one.key), &qualified, Access::Write);
-            if matches!(&*one.schema, "pg_catalog" | "information_schema") {
+            if self.dialect.is_system(&one.schema) {
                 // An UPDATE of pg_settings is a SET.
                 self.opaque(&format!("relation {qualified}"), "system relations are not written to");
             }
@@ -351,6 +352,19 @@ impl Changed {
 
     fn row(&self) -> Row {
         Row { tables: vec![self.table.clone()], columns: self.table.columns.to_vec(), wild: self.table.wild }
+    }
+
+    /// The row that was to be inserted, as ON CONFLICT names it. Only MySQL's names for its columns stand alone.
+    fn proposed(&self, alias: &Alias) -> Row {
+        let pairs = self.table.columns.iter().zip(&self.written);
+        let mut columns: Vec<Field> =
+            pairs.map(|(field, value)| Field { name: field.name.clone(), value: value.clone() }).collect();
+        for (field, name) in columns.iter_mut().zip(&alias.columns) {
+            field.name = Some(name.clone());
+        }
+        let alone = if alias.columns.is_empty() { Vec::new() } else { columns.clone() };
+        let table = Table { name: Some(alias.name.clone()), columns: columns.into(), ..Table::default() };
+        Row { tables: vec![table], columns: alone, wild: false }
     }
 
     /// The row as RETURNING sees it: each column with what was written into it, under the names of old and new rows, too.

@@ -1,5 +1,7 @@
 //! Expressions: from what their value comes, and what evaluating them tells on the way.
 
+mod variable;
+
 use std::sync::Arc;
 
 use super::Analyser;
@@ -27,9 +29,14 @@ impl Analyser<'_> {
 
     fn value_of(&mut self, expr: &Expr, env: &Env<'_>, at: Position) -> Value {
         match expr {
-            Expr::Constant(_) => Value::fixed(),
+            Expr::Constant(constant) => Value { type_oid: self.dialect.constant(*constant), ..Value::fixed() },
             Expr::Parameter(number) => self.parameter(*number, env),
             Expr::Default | Expr::Session(_) | Expr::Marker(_) => Value::default(),
+            Expr::Variable(name) => self.variable(name),
+            Expr::Assign(name, inner) => {
+                let value = self.value(inner, env, at);
+                self.assign_variable(name, value)
+            }
             Expr::Column(path) => self.column(path, env),
             Expr::Star(path) => self.star_value(path, env),
             Expr::FieldStar(inner) => self.value(inner, env, at),
@@ -49,7 +56,7 @@ impl Analyser<'_> {
             Expr::Case(conditions, results) => self.case(conditions, results, env, at),
             Expr::Choice(_, parts) | Expr::Array(parts) | Expr::Construct(_, parts) => {
                 let parts = self.all(parts, env, at);
-                Value { fixed: parts.iter().all(|part| part.fixed), ..Value::derived(&parts) }
+                self.computed(&parts)
             }
             Expr::Cast(inner, type_name) => self.cast(inner, type_name, env, at),
             Expr::Row(parts) => self.row(parts, env, at),
@@ -103,8 +110,8 @@ impl Analyser<'_> {
 
     fn column(&mut self, path: &[Name], env: &Env<'_>) -> Value {
         let found = match path {
-            [name] => match env.bare(name) {
-                Found::Missing if is_system_column(name) => return Value::default(),
+            [name] => match env.bare(name, self.dialect) {
+                Found::Missing if self.is_system_column(name) => return Value::default(),
                 found => found,
             },
             [table, name] => self.qualified(None, table, name, env),
@@ -129,7 +136,7 @@ impl Analyser<'_> {
         let schema = schema.map(|schema| &**schema);
         let Some(found) = env.table(schema, table) else {
             // In an SQL function's body, `argument.field`.
-            return match (schema, env.bare(table)) {
+            return match (schema, env.bare(table, self.dialect)) {
                 (None, Found::Value(row)) if env.has_arguments() => {
                     row.field(name).cloned().map_or(Found::Missing, Found::Value)
                 }
@@ -139,10 +146,10 @@ impl Analyser<'_> {
         if let Some(value) = found.column(name) {
             return Found::Value(value.clone());
         }
-        if found.wild {
+        if found.may_have(name, self.dialect) {
             return Found::Maybe;
         }
-        if is_system_column(name) && !found.relations.is_empty() {
+        if self.is_system_column(name) && !found.relations.is_empty() {
             return Found::Value(Value::default());
         }
         // `t.f` without such a column is `f(t)`.
@@ -176,9 +183,9 @@ impl Analyser<'_> {
     fn operator(&mut self, operator: &Operator, env: &Env<'_>, at: Position) -> Value {
         let operands = self.all(operator.left.iter().chain(&operator.right), env, at);
         let own = operator.schema.as_ref().is_none_or(|schema| &**schema == "pg_catalog");
-        let kind = builtins::operator(&operator.name).filter(|_| own);
-        let mut value = Value::derived(&operands);
-        value.fixed = !operands.is_empty() && operands.iter().all(|operand| operand.fixed) && !operator.over_array;
+        let kind = builtins::operator(self.dialect, &operator.name).filter(|_| own);
+        let mut value = self.computed(&operands);
+        value.fixed &= !operands.is_empty() && !operator.over_array;
         if self.catalog.has_user_operator(&operator.name) {
             self.opaque(&format!("operator {}", operator.name), "a user-defined operator of this name exists");
             value.unknown = true;
@@ -284,9 +291,10 @@ impl Analyser<'_> {
     pub(super) fn cast_value(&mut self, value: Value, to: &TypeName) -> Value {
         let mut result = Value::derived([&value]);
         result.fixed = value.fixed;
+        result.type_oid = self.dialect.constant(Constant::Number);
         let kind = match &to.schema {
             None if self.is_temporary_type(&to.name) => CastKind::Unknown,
-            None => match builtins::cast(&to.name) {
+            None => match builtins::cast(self.dialect, &to.name) {
                 // Reading text as a user's enum runs none of the user's code.
                 CastKind::Unknown if self.is_enum(to) => CastKind::Fallible,
                 kind => kind,
@@ -294,7 +302,9 @@ impl Analyser<'_> {
             Some(_) if self.is_enum(to) => CastKind::Fallible,
             Some(_) => CastKind::Unknown,
         };
-        if self.catalog.has_user_casts() && (to.schema.is_some() || builtins::cast(&to.name) == CastKind::Unknown) {
+        if self.catalog.has_user_casts()
+            && (to.schema.is_some() || builtins::cast(self.dialect, &to.name) == CastKind::Unknown)
+        {
             // Cast on, it may meet code of the user's.
             result.fixed = false;
         }
@@ -333,7 +343,7 @@ impl Analyser<'_> {
 
     /// Temporary types are found before all others, the system's included; every relation is a type, too.
     pub(super) fn is_temporary_type(&self, name: &Name) -> bool {
-        self.shadowed && self.scope.temporary.contains(name)
+        self.dialect.has_row_values() && self.shadowed && self.scope.temporary.contains(name)
     }
 
     /// A table's row cast to the table's type stays as it is. Definitions of views write whole rows like that.
@@ -385,8 +395,4 @@ impl Analyser<'_> {
             }
         }
     }
-}
-
-fn is_system_column(name: &str) -> bool {
-    matches!(name, "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
 }

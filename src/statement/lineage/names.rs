@@ -1,14 +1,15 @@
-//! Which names are visible where: columns, tables and WITH members, level by level, as PostgreSQL searches them.
+//! Which names are visible where: columns, tables and WITH members, level by level, as the servers search them.
 
 use std::sync::Arc;
 
 use super::value::{Field, Shape, Value};
 use crate::catalog::{ColumnKey, RelationKey};
 use crate::statement::footprint::Flow;
+use crate::statement::scope::Dialect;
 use crate::statement::tree::Name;
 
 /// A name that qualifies columns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Table {
     /// The alias, or the relation's name; `None` cannot be named.
     pub name: Option<Name>,
@@ -44,6 +45,10 @@ pub struct Env<'e> {
     pub ctes: Vec<(Name, Arc<Shape>)>,
     /// What FROM makes visible here.
     pub rows: Vec<Row>,
+    /// Names of the select list, where the dialect lets others see them.
+    pub aliases: Vec<Field>,
+    /// What is looked up may be an alias as well as a column of that name.
+    pub prefers_aliases: bool,
     /// Arguments of the SQL function whose body this is the outermost level of.
     pub arguments: Option<Vec<Value>>,
 }
@@ -86,24 +91,32 @@ impl<'e> Env<'e> {
         self.levels().any(|level| level.arguments.is_some())
     }
 
-    /// A bare name: a column, or else a whole row.
-    pub fn bare(&self, name: &str) -> Found {
+    /// A bare name: a column, or an output's name, or else, where the dialect has that, a whole row.
+    pub fn bare(&self, name: &str, dialect: Dialect) -> Found {
         for level in self.levels() {
-            let mut found = level.rows.iter().flat_map(|row| &row.columns).filter(|f| f.name.as_deref() == Some(name));
-            if let Some(field) = found.next() {
-                // Two of the same name are an error for the server; their union keeps us safe if it is not.
-                let more = found.fold(None, |value: Option<Value>, other| {
-                    Some(Value::either(value.as_ref().unwrap_or(&field.value), &other.value))
-                });
-                return Found::Value(more.unwrap_or_else(|| field.value.clone()));
+            let columns = level.rows.iter().flat_map(|row| &row.columns);
+            let column = union(columns.clone(), name);
+            if let (Some(value), false) = (&column, level.prefers_aliases) {
+                return Found::Value(value.clone());
             }
             if level.rows.iter().any(|row| row.wild) {
                 return Found::Maybe;
             }
+            // MySQL's rules differ by clause; where both exist, either may be meant.
+            let value = match (column, union(level.aliases.iter(), name)) {
+                (Some(column), Some(alias)) => Some(Value::either(&column, &alias)),
+                (column, alias) => column.or(alias),
+            };
+            if let Some(value) = value {
+                return Found::Value(value);
+            }
+            if columns.chain(&level.aliases).any(|field| field.name.is_none()) && dialect.may_be_text(name) {
+                return Found::Maybe;
+            }
         }
         match self.table(None, name) {
-            Some(table) => Found::Value(table.row()),
-            None => Found::Missing,
+            Some(table) if dialect.has_row_values() => Found::Value(table.row()),
+            _ => Found::Missing,
         }
     }
 
@@ -116,10 +129,23 @@ impl<'e> Env<'e> {
     }
 }
 
+/// The value of the fields of this name. Two of the same name are an error for the server; their union keeps us safe if it
+/// is not.
+fn union<'f>(fields: impl Iterator<Item = &'f Field>, name: &str) -> Option<Value> {
+    let mut found = fields.filter(|field| field.name.as_deref() == Some(name));
+    let first = found.next()?;
+    Some(found.fold(first.value.clone(), |value, other| Value::either(&value, &other.value)))
+}
+
 impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Value> {
         self.columns.iter().find(|field| field.name.as_deref() == Some(name)).map(|field| &field.value)
+    }
+
+    /// It may have a column of this name that is not known by name.
+    pub fn may_have(&self, name: &str, dialect: Dialect) -> bool {
+        self.wild || self.columns.iter().any(|field| field.name.is_none()) && dialect.may_be_text(name)
     }
 
     /// The whole row as one value.

@@ -38,7 +38,7 @@ impl Analyser<'_> {
     }
 
     fn is_equality(&self, operator: &Operator) -> bool {
-        &*operator.name == "="
+        (&*operator.name == "=" || self.dialect.compares_nulls(&operator.name))
             && operator.schema.as_ref().is_none_or(|schema| &**schema == "pg_catalog")
             && operator.left.is_some()
             && !self.catalog.has_user_operator("=")
@@ -63,8 +63,11 @@ impl Analyser<'_> {
         let (Some(left), Some(right)) = (&operator.left, &operator.right) else { return };
         let left = self.value(left, env, position);
         let right = self.value(right, env, position);
-        found.extend(equalities(&left, &right));
-        let look_up = (left.is_plain() && right.fixed) || (right.is_plain() && left.fixed);
+        if self.dialect.fixes(&left, &right) && !self.dialect.compares_nulls(&operator.name) {
+            found.extend(equalities(&left, &right));
+        }
+        let look_up = self.dialect.looks_up(&left, &right)
+            && ((left.is_plain() && right.fixed) || (right.is_plain() && left.fixed));
         let position = if look_up { Position::Equality } else { position };
         self.shape(&left, position);
         self.shape(&right, position);
@@ -76,14 +79,16 @@ impl Analyser<'_> {
         if !fixed {
             self.opaque("operator =", "a user-defined operator of this name exists");
         }
+        let mut fixes = fixed;
         for member in list {
             let member = self.value(member, env, position);
-            fixed &= member.fixed;
+            fixed &= member.fixed && self.dialect.looks_up(&value, &member);
+            fixes &= member.fixed && self.dialect.fixes(&value, &member);
             self.shape(&member, position);
         }
         let look_up = value.is_plain() && fixed;
         self.shape(&value, if look_up { Position::Equality } else { position });
-        if let (true, Some(column)) = (fixed, value.origin) {
+        if let (true, Some(column)) = (fixes, value.origin) {
             let times = u64::try_from(list.len()).unwrap_or(u64::MAX);
             found.push(Equality { column, other: None, times });
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Analyser;
 use super::bounds;
-use super::label::label;
 use super::names::{Env, Found};
 use super::value::{Field, Shape, Value};
 use crate::statement::footprint::{Position, RowBound};
@@ -24,14 +23,14 @@ impl Analyser<'_> {
             Body::Select(select) => self.select(select, &query.order, &env),
             Body::Values(rows) => {
                 let shape = self.values(rows, &env);
-                self.order(&query.order, &shape, &env, Position::Order);
+                self.order_outputs(&query.order, &shape, &mut env);
                 shape
             }
             Body::Set { keeps_all, adds, left, right } => {
                 let left = self.query(left, &env);
                 let right = self.query(right, &env);
                 let shape = self.set_operation(left, right, *keeps_all, *adds);
-                self.order(&query.order, &shape, &env, Position::Order);
+                self.order_outputs(&query.order, &shape, &mut env);
                 shape
             }
         };
@@ -127,7 +126,7 @@ impl Analyser<'_> {
         let named = columns
             .into_iter()
             .enumerate()
-            .map(|(index, value)| Field { name: Some(Arc::from(format!("column{}", index + 1))), value });
+            .map(|(index, value)| Field { name: self.dialect.values_column(index), value });
         let bound = RowBound::AtMost(u64::try_from(rows.len()).unwrap_or(u64::MAX));
         Shape { columns: named.collect(), wild: false, bound, unique: Vec::new() }
     }
@@ -157,7 +156,7 @@ impl Analyser<'_> {
             self.condition(filter, &env, Position::Predicate, &mut found);
             product.equalities.append(&mut found);
         }
-        let (columns, wild) = self.items(&select.items, &env);
+        let (columns, wild) = self.select_list(&select.items, &mut env);
         let mut shape = Shape { columns, wild, bound: product.bound(), unique: Vec::new() };
         self.group(&select.group, &shape, &env);
         if let Some(having) = &select.having {
@@ -186,8 +185,38 @@ impl Analyser<'_> {
         if self.local.multiplies || select.grouping_sets {
             return RowBound::Unbounded;
         }
-        let one_group = select.group.is_empty() && (self.local.aggregates || select.having.is_some());
+        let grouped = select.having.is_some() && self.dialect.having_groups();
+        let one_group = select.group.is_empty() && (self.local.aggregates || grouped);
         if one_group { RowBound::AtMost(1) } else { from }
+    }
+
+    /// A select list, whose names are then seen by what follows, if the dialect has it so.
+    fn select_list(&mut self, items: &[Item], env: &mut Env<'_>) -> (Vec<Field>, bool) {
+        if !self.dialect.sees_aliases() {
+            return self.items(items, env);
+        }
+        let mut columns = Vec::new();
+        let mut wild = false;
+        for item in items {
+            let (fields, more) = self.items(std::slice::from_ref(item), env);
+            wild |= more;
+            let known = columns.len();
+            columns.extend(fields);
+            if !matches!(item.value, Expr::Star(_)) {
+                env.aliases.extend(columns.iter().skip(known).cloned());
+            }
+        }
+        env.prefers_aliases = true;
+        (columns, wild)
+    }
+
+    /// ORDER BY over what VALUES or a set operation gives.
+    fn order_outputs(&mut self, keys: &[Expr], shape: &Shape, env: &mut Env<'_>) {
+        if self.dialect.sees_aliases() {
+            env.aliases.clone_from(&shape.columns);
+        }
+        self.order(keys, shape, env, Position::Order);
+        env.aliases.clear();
     }
 
     /// A select or RETURNING list.
@@ -210,7 +239,7 @@ impl Analyser<'_> {
                 }
                 expr => {
                     let value = self.value(expr, env, Position::Predicate);
-                    let name = item.alias.clone().or_else(|| label(expr));
+                    let name = item.alias.clone().or_else(|| self.dialect.label(expr));
                     fields.push(Field { name, value });
                 }
             }
@@ -251,7 +280,7 @@ impl Analyser<'_> {
             if let Expr::Column(path) = key
                 && let [name] = path.as_slice()
             {
-                if let Found::Value(value) = env.bare(name) {
+                if let Found::Value(value) = env.bare(name, self.dialect) {
                     self.shape(&value, Position::Group);
                 }
                 self.named(name, shape, Position::Group);
@@ -277,7 +306,7 @@ impl Analyser<'_> {
     }
 
     /// ORDER BY and its like: positions, output names, then expressions over the sources.
-    fn order(&mut self, keys: &[Expr], shape: &Shape, env: &Env<'_>, position: Position) {
+    pub(super) fn order(&mut self, keys: &[Expr], shape: &Shape, env: &Env<'_>, position: Position) {
         for key in keys {
             match key {
                 Expr::Constant(Constant::Integer(number)) => {
@@ -289,7 +318,7 @@ impl Analyser<'_> {
                 }
                 Expr::Column(path) if path.len() == 1 && self.named_by(path, shape, position) => {
                     // The server takes the output's name first; the source's is added in case we named it differently.
-                    if let Some(Found::Value(value)) = path.first().map(|name| env.bare(name)) {
+                    if let Some(Found::Value(value)) = path.first().map(|name| env.bare(name, self.dialect)) {
                         self.shape(&value, position);
                     }
                 }

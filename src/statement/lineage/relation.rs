@@ -10,7 +10,6 @@ use super::value::{Field, Origin, Shape, Value};
 use crate::catalog::{ColumnKey, Relation, RelationKey, RelationKind};
 use crate::statement::builtins;
 use crate::statement::footprint::{Access, Flow, Position, RowBound};
-use crate::statement::pg;
 use crate::statement::tree::{Alias, Body, Name, TableName};
 
 /// Descendants of one relation that are followed; more make it opaque.
@@ -25,7 +24,7 @@ impl Analyser<'_> {
         {
             let called = alias.map_or(&name.name, |alias| &alias.name).clone();
             let id = self.leaf();
-            return Source::of(super::query::renamed(shape.as_ref().clone(), names), Some(called), id);
+            return Source::of(super::query::renamed(shape.as_ref().clone(), names), Some(called), id, self.dialect);
         }
         let id = self.leaf();
         let Some(relation) = self.resolve(name) else {
@@ -36,7 +35,13 @@ impl Analyser<'_> {
             return source;
         };
         self.uses(Some(relation.key), &relation.qualified(), Access::Read);
-        self.relation_source(&relation, alias, only, id)
+        let called = Alias { name: name.name.clone(), columns: Vec::new() };
+        let mut source = self.relation_source(&relation, alias.unwrap_or(&called), only, id);
+        if alias.is_none() {
+            let schema = name.schema.clone().unwrap_or_else(|| self.dialect.stored(&relation.schema));
+            source.row.tables.iter_mut().for_each(|table| table.schema = Some(schema.clone()));
+        }
+        source
     }
 
     /// The relation a name means, or `None` after saying why it cannot be known.
@@ -45,8 +50,9 @@ impl Analyser<'_> {
             Some(schema) => format!("relation {schema}.{}", name.name),
             None => format!("relation {}", name.name),
         };
-        let temporary = name.schema.as_ref().is_none_or(|schema| schema.starts_with("pg_temp"));
-        if temporary && self.shadowed && self.scope.temporary.contains(&name.name)
+        let temporary = self.dialect.temporary_hides_qualified()
+            || name.schema.as_ref().is_none_or(|schema| schema.starts_with("pg_temp"));
+        if temporary && self.shadowed && self.dialect.is_temporary(&self.scope.temporary, &name.name)
             || name.schema.as_ref().is_some_and(|schema| schema.starts_with("pg_temp"))
         {
             self.opaque(&written, "a temporary relation; its contents are not tracked");
@@ -57,7 +63,7 @@ impl Analyser<'_> {
             None => self.path.clone(),
         };
         for schema in &path {
-            if matches!(&**schema, "pg_catalog" | "information_schema") {
+            if self.dialect.is_system(schema) {
                 match self.system_relation(schema, &name.name, name.schema.is_some()) {
                     Ok(Some(relation)) => return Some(relation),
                     Ok(None) => continue,
@@ -70,7 +76,7 @@ impl Analyser<'_> {
                     }
                 }
             }
-            if let Some(relation) = self.catalog.relation_named(schema, &name.name) {
+            if let Some(relation) = self.dialect.relation(self.catalog, schema, &name.name) {
                 return Some(relation.clone());
             }
         }
@@ -82,31 +88,32 @@ impl Analyser<'_> {
 
     /// `Ok(None)`: it has no such relation. `Err`: it has, or may have, and it is not allowed.
     fn system_relation(&self, schema: &str, name: &str, explicit: bool) -> Result<Option<Arc<Relation>>, ()> {
-        let known = self.catalog.relation_named(schema, name);
-        if builtins::system_relation(schema, name) {
+        let known = self.dialect.relation(self.catalog, schema, name);
+        if builtins::system_relation(self.dialect, schema, name) {
             return known.cloned().map(Some).ok_or(());
         }
-        // Every relation of `pg_catalog` begins with `pg_`, and a user's may, too.
-        let possible = explicit || known.is_some() || name.starts_with("pg_") || schema == "information_schema";
+        let possible = known.is_some() || self.dialect.may_be_system(schema, name, explicit);
         if possible { Err(()) } else { Ok(None) }
     }
 
-    fn relation_source(&mut self, relation: &Arc<Relation>, alias: Option<&Alias>, only: bool, id: u32) -> Source {
+    fn relation_source(&mut self, relation: &Arc<Relation>, alias: &Alias, only: bool, id: u32) -> Source {
         let (columns, unique, bound) = match relation.kind {
-            RelationKind::View | RelationKind::MaterializedView if !is_system(relation) => self.view_columns(relation),
+            RelationKind::View | RelationKind::MaterializedView if !self.dialect.is_system(&relation.schema) => {
+                self.view_columns(relation)
+            }
             RelationKind::Other => {
                 self.opaque(&format!("relation {}", relation.qualified()), "not a table or view");
-                return Source::unknown(alias, id);
+                return Source::unknown(Some(alias), id);
             }
             _ => (self.base_columns(relation, only), self.keys(relation, only), RowBound::Unbounded),
         };
         let Some(mut columns) = columns else {
-            return Source::unknown(alias, id);
+            return Source::unknown(Some(alias), id);
         };
         for (column, field) in columns.iter_mut().enumerate() {
             field.value.origin = Some(Origin { leaf: id, column });
         }
-        for (field, name) in columns.iter_mut().zip(alias.map_or(&[] as &[Name], |alias| &alias.columns)) {
+        for (field, name) in columns.iter_mut().zip(&alias.columns) {
             field.name = Some(name.clone());
         }
         let mut relations = vec![relation.key];
@@ -114,8 +121,8 @@ impl Analyser<'_> {
             relations.extend(self.descendants(relation).iter().map(|child| child.key));
         }
         let table = Table {
-            name: Some(alias.map_or_else(|| relation.name.clone(), |alias| alias.name.clone())),
-            schema: alias.is_none().then(|| relation.schema.clone()),
+            name: Some(alias.name.clone()),
+            schema: None,
             columns: columns.as_slice().into(),
             wild: false,
             relations,
@@ -144,7 +151,7 @@ impl Analyser<'_> {
                     value.add(ColumnKey { relation: child.key, number: same.number }, Flow::Plain);
                 }
             }
-            columns.push(Field { name: Some(column.name.clone()), value });
+            columns.push(Field { name: Some(self.dialect.column(&column.name)), value });
         }
         for (index, column) in relation.columns.iter().enumerate() {
             let Some(expression) = &column.generated else { continue };
@@ -158,12 +165,15 @@ impl Analyser<'_> {
 
     /// What a generated column is computed from.
     fn generated(&mut self, expression: &str, relation: &Relation, columns: &[Field]) -> Value {
-        let parsed = pg::parse_query(&format!("SELECT {expression}"));
+        let parsed = self.dialect.definition(&format!("SELECT {expression}"));
         let item = parsed.as_ref().and_then(|query| match &query.body {
             Body::Select(select) => select.items.first(),
             _ => None,
         });
         let Some(item) = item else {
+            if self.dialect.generates_from_row_only() {
+                return Value::derived(columns.iter().map(|field| &field.value));
+            }
             self.opaque(&format!("relation {}", relation.qualified()), "a generated column could not be followed");
             return Value::unknown();
         };
@@ -182,7 +192,7 @@ impl Analyser<'_> {
 
     /// Runs something with names as a view's definition has them: everything qualified but the system's own.
     pub(super) fn in_definition<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
-        let path = std::mem::replace(&mut self.path, vec![Arc::from("pg_catalog")]);
+        let path = std::mem::replace(&mut self.path, self.dialect.definition_path());
         let shadowed = std::mem::replace(&mut self.shadowed, false);
         let result = run(self);
         self.path = path;
@@ -236,7 +246,7 @@ impl Analyser<'_> {
             let own = ColumnKey { relation: view.key, number: column.number };
             value.add(own, if plain { Flow::Plain } else { Flow::Derived });
             value.type_oid = column.type_oid;
-            columns.push(Field { name: Some(column.name.clone()), value });
+            columns.push(Field { name: Some(self.dialect.column(&column.name)), value });
         }
         let mut unique: Vec<(Vec<usize>, u64)> = shape.unique.iter().map(|key| (key.clone(), 1)).collect();
         unique.extend(self.keys(view, true));
@@ -249,7 +259,7 @@ impl Analyser<'_> {
             return known.clone();
         }
         self.views.insert(view.key, None);
-        let parsed = view.definition.as_ref().and_then(|text| pg::parse_query(text));
+        let parsed = view.definition.as_ref().and_then(|text| self.dialect.definition(text));
         let shape = parsed.map(|query| {
             let around = std::mem::take(&mut self.local);
             let shape = self.in_definition(|analyser| analyser.query(&query, &Env::default()));
@@ -264,10 +274,6 @@ impl Analyser<'_> {
         self.views.insert(view.key, shape.clone());
         shape
     }
-}
-
-fn is_system(relation: &Relation) -> bool {
-    matches!(&*relation.schema, "pg_catalog" | "information_schema")
 }
 
 fn has_key(relation: &Relation, names: &[&Name]) -> bool {

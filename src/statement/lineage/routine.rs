@@ -37,11 +37,12 @@ const POLYMORPHIC: [u32; 4] = [2283, 2776, 5077, 5079];
 impl Analyser<'_> {
     /// User functions that a name may mean.
     pub(super) fn visible(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Function>> {
-        let known = self.catalog.functions_named(name).iter();
+        let known = self.dialect.functions(self.catalog, name).into_iter();
+        let same = |function: &Function, schema: &str| self.dialect.same_schema(&function.schema, schema);
         known
             .filter(|function| match schema {
-                Some(schema) => &*function.schema == schema,
-                None => self.path.contains(&function.schema),
+                Some(schema) => same(function, schema),
+                None => self.path.iter().any(|schema| same(function, schema)),
             })
             .filter(|function| !function.extension.as_deref().is_some_and(|name| HARMLESS_OVERLOADS.contains(&name)))
             .cloned()
@@ -97,7 +98,8 @@ impl Analyser<'_> {
 
     /// The body, if it is one query, called plainly, and runs as its caller.
     fn readable(&mut self, function: &Function, call: &Call, given: usize) -> Option<Query> {
-        let plain = function.kind == 'f'
+        let plain = self.dialect.follows_routines()
+            && function.kind == 'f'
             && &*function.language == "sql"
             && !function.changes_context
             && function.extension.is_none()

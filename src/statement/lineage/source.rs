@@ -7,6 +7,7 @@ use super::bounds::{self, Equality, Leaf};
 use super::names::{Env, Row, Table};
 use super::value::{Field, Origin, Shape, Value, from_leaf};
 use crate::statement::footprint::{Position, RowBound};
+use crate::statement::scope::Dialect;
 use crate::statement::tree::{Alias, Body, Expr, From, Join, JoinCondition, JoinKind, Name, SubqueryKind};
 
 /// Types with lower OIDs are the server's own.
@@ -62,13 +63,19 @@ impl Source {
     /// A source whose columns are not known.
     pub(super) fn unknown(alias: Option<&Alias>, id: u32) -> Self {
         let name = alias.map(|alias| alias.name.clone());
-        let shape = Shape::unknown();
-        Self::of(shape, name, id)
+        let table = Table { name, wild: true, ..Table::default() };
+        let leaf = Leaf { id, bound: RowBound::Unbounded, unique: Vec::new() };
+        Self {
+            row: Row { tables: vec![table], columns: Vec::new(), wild: true },
+            product: Product { leaves: vec![leaf], ..Product::default() },
+        }
     }
 
     /// A source with the columns of a query.
-    pub(super) fn of(shape: Shape, name: Option<Name>, id: u32) -> Self {
-        let wild = shape.wild || shape.columns.iter().any(|field| field.name.is_none());
+    pub(super) fn of(shape: Shape, name: Option<Name>, id: u32, dialect: Dialect) -> Self {
+        let unnamed = shape.columns.iter().any(|field| field.name.is_none());
+        // Where only plain words name columns, an unnamed one stands in no other's way.
+        let wild = shape.wild || unnamed && dialect.has_row_values();
         let columns = from_leaf(shape.columns, id);
         let table = Table {
             name,
@@ -116,7 +123,7 @@ impl Analyser<'_> {
                 let shape = self.nested(query, if *lateral { beside } else { outer });
                 let shape = super::query::renamed(shape, alias.as_ref().map_or(&[], |alias| &alias.columns));
                 let id = self.leaf();
-                Source::of(shape, alias.as_ref().map(|alias| alias.name.clone()), id)
+                Source::of(shape, alias.as_ref().map(|alias| alias.name.clone()), id, self.dialect)
             }
             From::Functions { calls, ordinality, alias } => {
                 self.table_functions(calls, *ordinality, alias.as_ref(), beside)
@@ -155,6 +162,9 @@ impl Analyser<'_> {
             }
             JoinCondition::Natural => self.shared_names(&on),
         };
+        if !merged.is_empty() && join.kind == JoinKind::Right && self.dialect.turns_right_joins() {
+            self.opaque("RIGHT JOIN with merged columns", "write it as a LEFT JOIN, or with ON");
+        }
         let columns = self.merge(&merged, join.kind, &mut on, &mut equalities);
         let product = joined_product(join.kind, left.product, right.product, equalities);
         let wild = on.rows.iter().any(|row| row.wild);
@@ -170,7 +180,8 @@ impl Analyser<'_> {
     /// Names that both sides of a NATURAL JOIN have.
     fn shared_names(&mut self, on: &Env<'_>) -> Vec<Name> {
         let [left, right] = on.rows.as_slice() else { return Vec::new() };
-        if left.wild || right.wild {
+        let unnamed = |row: &Row| row.columns.iter().any(|field| field.name.is_none());
+        if left.wild || right.wild || unnamed(left) || unnamed(right) {
             self.opaque("NATURAL JOIN", "the columns of a side are not known");
         }
         let left_names = left.columns.iter().filter_map(|field| field.name.clone());
@@ -198,7 +209,9 @@ impl Analyser<'_> {
                 self.opaque("JOIN … USING", "a merged column is not known on both sides");
                 continue;
             };
-            equalities.extend(bounds::equalities(&one, &other));
+            if self.dialect.fixes(&one, &other) {
+                equalities.extend(bounds::equalities(&one, &other));
+            }
             let mut value = Value::either(&one, &other);
             value.origin = match kind {
                 JoinKind::Inner | JoinKind::Left => one.origin,

@@ -184,11 +184,13 @@ impl Shape {
         Self { columns: Vec::new(), wild: true, bound: RowBound::Unbounded, unique: Vec::new() }
     }
 
-    /// The value of a scalar subquery over it.
+    /// The value of a scalar subquery over it. Of several columns it is a row, as MySQL compares them.
     pub fn scalar(&self) -> Value {
-        match self.columns.first() {
-            Some(first) if !self.wild => first.value.outside(),
-            _ => Value::unknown(),
+        match self.columns.as_slice() {
+            _ if self.wild => Value::unknown(),
+            [] => Value::unknown(),
+            [only] => only.value.outside(),
+            several => Value::derived(several.iter().map(|field| &field.value)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Changes of rows: INSERT, UPDATE, DELETE, MERGE.
 
+use std::sync::Arc;
+
 use pg_query::protobuf::{self, OnConflictAction, RangeVar, ReturningClause};
 use pg_query::{Node, NodeEnum};
 
@@ -10,7 +12,7 @@ use super::{inner, name, unknown};
 use crate::statement::tree::change::{
     Assignment, Conflict, Delete, Insert, Merge, MergeBranch, Returning, Target, Update,
 };
-use crate::statement::tree::{Dml, Expr, Name};
+use crate::statement::tree::{Alias, Dml, Expr, Name};
 
 pub(super) fn statement(node: &NodeEnum) -> Option<Dml> {
     Some(match node {
@@ -93,6 +95,7 @@ fn conflict(clause: &protobuf::OnConflictClause) -> Option<Conflict> {
         target,
         update: if updates { Some(assignments(&clause.target_list)?) } else { None },
         filter: optional(&clause.where_clause),
+        proposed: vec![Alias { name: Arc::from("excluded"), columns: Vec::new() }],
     })
 }
 

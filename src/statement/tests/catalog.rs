@@ -258,6 +258,7 @@ pub(super) fn shop() -> Catalog {
         schemas: ["pg_catalog", "public", "crm"].map(Arc::from).to_vec(),
         user_operators: vec![(Arc::from("public"), Arc::from("@#@"))],
         user_casts: false,
+        ..Parts::default()
     };
     Catalog::new(Arc::from("shop"), 1, 150_018, parts)
 }

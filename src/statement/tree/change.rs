@@ -1,6 +1,6 @@
 //! Changes of rows: INSERT, UPDATE, DELETE, MERGE.
 
-use crate::statement::tree::{Expr, From, Item, Name, Query, TableName, With};
+use crate::statement::tree::{Alias, Expr, From, Item, Name, Query, TableName, With};
 
 /// What a change of rows acts on.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Conflict {
     pub update: Option<Vec<Assignment>>,
     /// DO UPDATE's WHERE.
     pub filter: Option<Expr>,
+    /// What the proposed row is called in it: `excluded`, or MySQL's row alias.
+    pub proposed: Vec<Alias>,
 }
 
 /// A column assigned.
@@ -89,6 +91,34 @@ pub struct Delete {
     pub filter: Option<Expr>,
     /// RETURNING.
     pub returning: Returning,
+}
+
+/// MySQL's UPDATE and DELETE: of one table or of several that are joined.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// WITH.
+    pub with: Option<With>,
+    /// The tables, joined or listed.
+    pub from: Vec<From>,
+    /// What is done to which of them.
+    pub deed: Deed,
+    /// WHERE.
+    pub filter: Option<Expr>,
+    /// ORDER BY: which rows come first under a LIMIT.
+    pub order: Vec<Expr>,
+    /// LIMIT.
+    pub limit: Option<Expr>,
+    /// RETURNING, of a DELETE from one table.
+    pub returning: Vec<Item>,
+}
+
+/// What a [`Joined`] change does.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// SET: columns as written, `a`, `t.a` or `s.t.a`, with their values in order.
+    Update(Vec<(Vec<Name>, Expr)>),
+    /// DELETE from these of the tables, `t` or `s.t`, each the name or alias of one of them.
+    Delete(Vec<Vec<Name>>),
 }
 
 /// MERGE.

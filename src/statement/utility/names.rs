@@ -10,13 +10,13 @@ use crate::statement::scope::Scope;
 
 /// A relation name as the session would find it.
 #[derive(Clone, Debug)]
-pub(super) struct Resolved {
+pub(in crate::statement) struct Resolved {
     /// The relation, if the catalog has it.
-    pub(super) relation: Option<Arc<Relation>>,
+    pub(in crate::statement) relation: Option<Arc<Relation>>,
     /// `schema.name` if found, else as written.
-    pub(super) name: Arc<str>,
+    pub(in crate::statement) name: Arc<str>,
     /// Why the name cannot be trusted to mean that relation.
-    pub(super) doubt: Option<&'static str>,
+    pub(in crate::statement) doubt: Option<&'static str>,
 }
 
 /// Finds an existing relation.

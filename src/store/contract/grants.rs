@@ -1,10 +1,10 @@
 //! Grants: each version is written once.
 
 use super::*;
+use crate::gate::desk::grants::grant::{Grant, Terms};
+use crate::gate::desk::grants::shape::Shape;
+use crate::gate::desk::grants::store::GrantStore;
 use crate::gate::digest::DigestInput;
-use crate::gate::grants::grant::{Grant, Terms};
-use crate::gate::grants::shape::Shape;
-use crate::gate::grants::store::GrantStore;
 use crate::identity::ids::GrantId;
 
 fn shape() -> Shape {

@@ -2,9 +2,9 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::gate::grants::grant::Grant;
-use crate::gate::grants::shape::Shape;
-use crate::gate::grants::store::GrantStore;
+use crate::gate::desk::grants::grant::Grant;
+use crate::gate::desk::grants::shape::Shape;
+use crate::gate::desk::grants::store::GrantStore;
 use crate::identity::ids::{AgentName, ApprovalId, GrantId};
 use crate::identity::store::StoreError;
 use crate::store::rocks::RocksStore;

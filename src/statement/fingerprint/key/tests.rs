@@ -1,10 +1,43 @@
 //! Which literals the cache key cuts, and which texts have no key.
 
 use super::*;
+use crate::statement::mysql::lex::plain;
+use crate::statement::scope::Flavour;
+
+const POSTGRES: Dialect = Dialect::Postgres { standard_conforming_strings: true };
+const OLD_STRINGS: Dialect = Dialect::Postgres { standard_conforming_strings: false };
+
+#[test]
+fn mysqls_texts_have_keys_only_where_every_mode_reads_them_alike() {
+    let dialect = Dialect::MySql(plain(Flavour::MySql, 80_403));
+    for text in
+        ["SELECT a FROM t WHERE b = 5", "SELECT a FROM t WHERE b = 'x' LIMIT 5", "INSERT INTO t VALUES (1, 'x')"]
+    {
+        assert!(cache_key(text, &dialect).is_some_and(|key| !key.literals.is_empty()), "{text}");
+    }
+    let limits = ["SELECT a FROM t WHERE b = 1 LIMIT 5", "SELECT a FROM t WHERE b = 1 LIMIT 6"];
+    let [five, six] = limits.map(|text| cache_key(text, &dialect).unwrap().skeleton);
+    assert_ne!(five, six);
+    for text in [
+        "SELECT a FROM t WHERE b = 'x\\'",
+        "SELECT a FROM t WHERE b = \"x\"",
+        "SELECT `a` FROM t WHERE b = 1",
+        "SELECT a FROM t WHERE b = 1 # x",
+        "SELECT a FROM t WHERE b = 1 /*! OR 1 */",
+        "SELECT a FROM t WHERE b = 1--1",
+        "SELECT a FROM t WHERE b = @v",
+        "SELECT a FROM t WHERE b = x'41'",
+        "SELECT a FROM t WHERE b = _utf8'x'",
+        "SELECT a FROM t WHERE b = 0x41",
+        "SELECT a FROM t WHERE b = 'x' 'y'",
+    ] {
+        assert_eq!(cache_key(text, &dialect), None, "{text}");
+    }
+}
 
 /// The skeleton as text: `<s>`, `<i>`, `<I>`, `<n>` for cut strings, integers, large integers and numbers with a point.
 fn shown(text: &str) -> Option<String> {
-    let key = cache_key(text, true)?;
+    let key = cache_key(text, &POSTGRES)?;
     let mut out = Vec::new();
     let mut bytes = key.skeleton.iter();
     while let Some(byte) = bytes.next() {
@@ -89,7 +122,7 @@ fn literals_that_may_matter_stay() {
     ];
     for text in texts {
         assert_eq!(shown(text).as_deref(), Some(text), "{text}");
-        assert!(cache_key(text, true).unwrap().literals.is_empty(), "{text}");
+        assert!(cache_key(text, &POSTGRES).unwrap().literals.is_empty(), "{text}");
     }
 }
 
@@ -128,15 +161,15 @@ fn doubtful_texts_have_no_key() {
         "COPY t FROM STDIN; x",
     ];
     for text in texts {
-        let key = cache_key(text, true);
+        let key = cache_key(text, &POSTGRES);
         // Unbalanced parentheses are the parser's business; only what is closed too often is refused here.
         assert!(key.is_none() || text == "SELECT (1", "{text}");
     }
-    assert_eq!(cache_key("SELECT a FROM t WHERE b = '\\'", false), None);
-    assert!(cache_key("SELECT a FROM t WHERE b = 'x'", false).is_some());
+    assert_eq!(cache_key("SELECT a FROM t WHERE b = '\\'", &OLD_STRINGS), None);
+    assert!(cache_key("SELECT a FROM t WHERE b = 'x'", &OLD_STRINGS).is_some());
     let deep = format!("SELECT {}1{}", "(".repeat(100), ")".repeat(100));
-    assert_eq!(cache_key(&deep, true), None);
-    assert_eq!(cache_key(&format!("SELECT '{}'", "x".repeat(70_000)), true), None);
+    assert_eq!(cache_key(&deep, &POSTGRES), None);
+    assert_eq!(cache_key(&format!("SELECT '{}'", "x".repeat(70_000)), &POSTGRES), None);
 }
 
 #[test]
@@ -153,14 +186,14 @@ fn texts_that_differ_in_more_than_a_harmless_value_differ_in_their_skeleton() {
         ("DELETE FROM t WHERE 1 = 0", "DELETE FROM t WHERE 1 = 1"),
     ];
     for (one, other) in pairs {
-        assert_ne!(cache_key(one, true).unwrap().skeleton, cache_key(other, true).unwrap().skeleton, "{one}");
+        assert_ne!(cache_key(one, &POSTGRES).unwrap().skeleton, cache_key(other, &POSTGRES).unwrap().skeleton, "{one}");
     }
 }
 
 #[test]
 fn ranges_cover_the_literals_as_the_server_scans_them() {
     let text = "SELECT a FROM t WHERE b = 'ä''x' AND c IN (1, 22) AND d < -3.5";
-    let key = cache_key(text, true).unwrap();
+    let key = cache_key(text, &POSTGRES).unwrap();
     let literals: Vec<&str> =
         key.literals.iter().map(|range| &text[range.start as usize..range.end as usize]).collect();
     assert_eq!(literals, ["'ä''x'", "1", "22", "3.5"]);
@@ -173,7 +206,7 @@ fn ranges_cover_the_literals_as_the_server_scans_them() {
 
 #[test]
 fn a_key_is_reused_without_traces_of_the_last_text() {
-    let mut key = cache_key("SELECT a FROM t WHERE b = 5", true).unwrap();
-    assert!(cache_key_into("SELECT 1", true, &mut key));
+    let mut key = cache_key("SELECT a FROM t WHERE b = 5", &POSTGRES).unwrap();
+    assert!(cache_key_into("SELECT 1", &POSTGRES, &mut key));
     assert_eq!(key, CacheKey { skeleton: b"SELECT 1".to_vec(), literals: Vec::new() });
 }

@@ -1,0 +1,139 @@
+//! Holding: the client waits, nothing is open upstream, and everything that may end the wait is watched (DESIGN §7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::audit::meters;
+use crate::gate::desk::SpendCheck;
+use crate::gate::desk::ticket::Ticket;
+use crate::gate::life::Times;
+use crate::gate::refusal::Refusal;
+use crate::gate::release::Release;
+use crate::identity::ids::ApprovalId;
+use crate::policy::ruling::ApprovalPolicy;
+use crate::session::core::wire::Wire;
+use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
+use crate::session::judge::{Judged, World};
+
+/// How a wait ended.
+pub(in crate::session) enum Waited {
+    /// Approved and spent.
+    Released(Release, ApprovalId),
+    /// Not to be run.
+    Refused(Refusal),
+}
+
+/// What is held: its text, its judgement, its parameters, and whether rows were already sent.
+pub(in crate::session) struct Held<'a> {
+    pub judged: &'a Arc<Judged>,
+    pub parameters: &'a [Parameter],
+    pub policy: ApprovalPolicy,
+    pub rows_so_far: Option<u64>,
+}
+
+impl<'a> Held<'a> {
+    /// A running result at the row that would cross its ceiling.
+    pub fn in_mid_result(judged: &'a Arc<Judged>, rows: u64) -> Self {
+        let policy = judged.approval_policy().unwrap_or_else(|| judged.world.rules.ceiling_policy());
+        Self { judged, parameters: &[], policy, rows_so_far: Some(rows) }
+    }
+}
+
+/// Opens or joins an approval, waits for its end, spends it. The client's bytes are only collected meanwhile.
+pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> Result<Waited, End> {
+    if wire.core().services.draining.is_cancelled() {
+        return Ok(Waited::Refused(Refusal::draining(None)));
+    }
+    let locks = if held.rows_so_far.is_none() { wire.lock_situation().await? } else { None };
+    let inside = wire.transaction() != Transaction::Idle;
+    let mut request = wire.core().request(&held, inside);
+    if let (Some(locks), Some(first)) = (locks, request.statements.first_mut()) {
+        first.summary = format!("{}. {locks}", first.summary.trim_end_matches('.'));
+    }
+    let digest = request.digest.clone();
+    let times = Times { expires: held.policy.expires, use_within: held.policy.use_within };
+    let limit = wire.core().hold_limit(&held, inside);
+    let desk = wire.core().services.desk.clone();
+    let mut ticket = match desk.open(request, times).await {
+        Ok(ticket) => ticket,
+        Err(refused) => return Ok(Waited::Refused(refused)),
+    };
+    let id = ticket.id().clone();
+    wire.core().said.last_approval = Some(id.clone());
+    wire.announce(&ticket);
+    let waiting = metrics::gauge!(meters::HOLDS, "database" => wire.core().database.clone());
+    waiting.increment(1.0);
+    let waited = wait(wire, &mut ticket, limit).await;
+    waiting.decrement(1.0);
+    if let Some(refused) = waited? {
+        return Ok(Waited::Refused(refused));
+    }
+    // What an approver saw must be what runs: a new catalog or new rules since then need a new look.
+    let now = wire.core().world().await?;
+    if !now.same_as(&held.judged.world) && !wire.core().same_reading(held.judged, &now) {
+        let _given = desk.withdraw(&id, "the catalog or the rules changed").await;
+        return Ok(Waited::Refused(Refusal::changed(&id, "the catalog or the rules")));
+    }
+    let statement = wire.core().coming_statement();
+    let check = SpendCheck { digest, rules_version: now.rules.version().to_owned(), statement };
+    match desk.spend(&ticket, &check).await {
+        Ok(release) => Ok(Waited::Released(release, id)),
+        Err(refused) => Ok(Waited::Refused(refused)),
+    }
+}
+
+/// Waits for a decision. `None`: approved.
+async fn wait<W: Wire>(wire: &mut W, ticket: &mut Ticket, limit: Duration) -> Result<Option<Refusal>, End> {
+    let services = wire.core().services.clone();
+    let cancel = wire.core().cancel.handle().clone();
+    let deadline = Instant::now() + limit;
+    let mut beat = tokio::time::interval(services.config.hold.heartbeat);
+    beat.tick().await;
+    let id = ticket.id().clone();
+    let url = &services.config.api.public_url;
+    loop {
+        tokio::select! {
+            biased;
+            settled = ticket.settled() => return Ok(settled.refusal(&ticket.approval(), url)),
+            () = cancel.requested() => {
+                // It may have been decided at this very moment; then the approval stays and is not used.
+                let _decided = services.desk.cancel(ticket, "cancelled by the client").await;
+                return Ok(Some(Refusal::cancelled(&id)));
+            }
+            () = cancel.killed() => return Err(End::Proxy(KILLED.to_owned())),
+            () = services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
+            () = tokio::time::sleep_until(deadline) => return Ok(Some(Refusal::pending(&ticket.approval(), url))),
+            _ = beat.tick() => wire.beat(&id),
+            turned = wire.held_turn() => turned?,
+        }
+    }
+}
+
+impl Core {
+    /// How long the client is held: the policy's time, the requester's wish, the bound inside transactions.
+    fn hold_limit(&self, held: &Held<'_>, inside: bool) -> Duration {
+        let config = &self.services.config.hold;
+        let usual = self.said.hold.map_or(held.policy.hold, |wish| wish.min(config.hold_max));
+        if inside || held.rows_so_far.is_some() { usual.min(config.hold_in_transaction) } else { usual }
+    }
+
+    /// The statement still reads the same in a newer world, and the same rules hold it.
+    fn same_reading(&self, judged: &Judged, now: &World) -> bool {
+        if judged.world.rules.version() != now.rules.version() {
+            return false;
+        }
+        let batch = crate::statement::read::read(&judged.text, &self.reading.scope, &now.catalog, &self.reading.known);
+        batch.statements.len() == judged.statements.len()
+            && batch.statements.iter().zip(judged.footprints()).all(|(new, old)| new.footprint == *old)
+            && judged.statements.iter().all(|one| {
+                one.statement.footprint.relations.iter().filter_map(|used| used.key).all(|key| {
+                    let of = |catalog: &crate::catalog::Catalog| {
+                        catalog.relation(key).map(|relation| (relation.columns.clone(), relation.definition.clone()))
+                    };
+                    of(&judged.world.catalog) == of(&now.catalog)
+                })
+            })
+    }
+}

@@ -1,0 +1,134 @@
+//! A statement between its release and the end of its answer: rows counted, a plan, who approved it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::identity::ids::{ApprovalId, StatementId};
+use crate::masking::column::{Format, ResultColumn};
+use crate::masking::plan::{Plan, plan};
+use crate::session::core::Core;
+use crate::session::judge::Judged;
+
+/// What is known about a statement between its release and the end of its answer.
+#[derive(Debug)]
+pub(in crate::session) struct Running<W> {
+    pub id: StatementId,
+    pub judged: Arc<Judged>,
+    /// Which statement of the text is answering.
+    pub index: usize,
+    pub started: Instant,
+    pub approval: Option<ApprovalId>,
+    pub plan: Option<Arc<Plan>>,
+    pub rows: u64,
+    pub bytes: u64,
+    pub ceiling: Option<u64>,
+    pub masked: Vec<Arc<str>>,
+    /// Refused in mid-result: what still comes is dropped.
+    pub discard: bool,
+    /// Rows came before, of the same portal or cursor.
+    pub rows_before: u64,
+    /// Its end was told to audit and approval.
+    pub told: bool,
+    /// Nothing that ran before it in its transaction can have had effects.
+    pub alone: bool,
+    /// What only its protocol knows.
+    pub wire: W,
+}
+
+impl<W: Default> Running<W> {
+    /// A text at its first statement.
+    pub fn new(id: StatementId, judged: Arc<Judged>, approval: Option<ApprovalId>, ceiling: Option<u64>) -> Self {
+        Self {
+            id,
+            judged,
+            index: 0,
+            started: Instant::now(),
+            approval,
+            plan: None,
+            rows: 0,
+            bytes: 0,
+            ceiling,
+            masked: Vec::new(),
+            discard: false,
+            rows_before: 0,
+            told: false,
+            alone: false,
+            wire: W::default(),
+        }
+    }
+}
+
+impl<W> Running<W> {
+    /// Rows that may still be sent before the ceiling is reached; `None` if there is no ceiling.
+    pub fn rows_left(&self) -> Option<u64> {
+        self.ceiling.map(|ceiling| ceiling.saturating_sub(self.rows_before + self.rows))
+    }
+}
+
+/// A result as its header describes it.
+pub(in crate::session) struct Header<'h> {
+    /// The bytes of the header: the same bytes get the same plan.
+    pub bytes: Bytes,
+    /// The formats asked for.
+    pub formats: &'h [Format],
+}
+
+impl Core {
+    /// Makes the plan of a running statement from what the server says of its result. A disagreement of the witnesses masks
+    /// everything and ends the session after it.
+    ///
+    /// # Errors
+    /// Whatever `columns` fails with.
+    pub fn plan_rows<W, E>(
+        &mut self,
+        running: &mut Running<W>,
+        header: &Header<'_>,
+        columns: impl FnOnce(&Judged) -> Result<Vec<ResultColumn>, E>,
+    ) -> Result<(), E> {
+        let judged = running.judged.clone();
+        let one = judged.statements.get(running.index);
+        if let Some(plan) = one.and_then(|one| one.kept_plan(&header.bytes, header.formats)) {
+            running.masked = plan.masked_names();
+            running.plan = Some(plan);
+            return Ok(());
+        }
+        let columns = columns(&judged)?;
+        let predicted = one.and_then(|one| one.statement.footprint.outputs.as_deref());
+        let world = &judged.world;
+        let planned = plan(predicted, &columns, &world.classes, &world.catalog, &self.services.mask_keys);
+        let plan = Arc::new(planned.plan);
+        running.masked = plan.masked_names();
+        running.plan = Some(plan.clone());
+        match (planned.disagreement, one) {
+            (Some(what), _) => self.disagree(running.id, &what),
+            (None, Some(one)) => one.keep_plan(header.bytes.clone(), header.formats, plan),
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// The witnesses contradict each other: it is recorded, and the session ends after the present answer.
+    pub fn disagree(&mut self, statement: StatementId, what: &str) {
+        self.tell_disagreement(statement, what);
+        self.ending = Some("the server's word and the statement's reading disagree about a result".to_owned());
+        // The likeliest cause is a catalog that is behind: the next session should not meet it again.
+        let keeper = self.keeper.clone();
+        tokio::spawn(async move {
+            if let Err(error) = keeper.refresh().await {
+                tracing::warn!(%error, "catalog not refreshed after a disagreement");
+            }
+        });
+    }
+
+    /// The rows a statement may send before it is held in mid-result.
+    pub fn ceiling_of(&self, judged: &Judged, index: usize, approved: bool) -> Option<u64> {
+        let one = judged.statements.get(index)?;
+        if !approved {
+            return one.ruling.ceiling;
+        }
+        // An approver saw this number of rows; ten times that is another question.
+        one.evidence.estimated_rows.map(|rows| rows.saturating_mul(10).max(10_000))
+    }
+}
