@@ -21,10 +21,18 @@ mod holdpoint;
 mod liar;
 #[path = "badinput/load.rs"]
 mod load;
+#[path = "badinput/mysql.rs"]
+mod mysql;
+#[path = "support/mysql.rs"]
+mod mysql_server;
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "support/raw_mysql.rs"]
+mod raw_mysql;
 #[path = "support/sample.rs"]
 mod sample;
+#[path = "support/sample_mysql.rs"]
+mod sample_mysql;
 #[path = "support/postgres.rs"]
 mod server;
 #[path = "badinput/upstream.rs"]

@@ -7,7 +7,7 @@ use crate::api::admin::agents::{AgentBody, AgentList, IssuedAgent, NewAgent};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::{self, Way};
 use crate::cli::{Global, Output, print};
-use crate::config::{ClientTls, Config};
+use crate::config::{ClientTls, Config, Listener, Protocol};
 use crate::gate::approval::visible::{line, short};
 use crate::identity::ids::AgentName;
 use crate::identity::{credential, issue};
@@ -212,24 +212,31 @@ fn tell(global: &Global, issued: &IssuedAgent, host: Option<&str>) -> Result<(),
     }
 }
 
+/// One connection string for each database that the agent may open, by what it speaks.
 fn dsns(config: &Config, issued: &IssuedAgent, host: Option<&str>) -> Vec<String> {
-    let listen = config.postgres.listen;
-    let host = host.map(str::to_owned).unwrap_or_else(|| match listen.ip() {
-        ip if ip.is_unspecified() => "localhost".to_owned(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-        std::net::IpAddr::V4(ip) => ip.to_string(),
-    });
-    let query = match config.postgres.tls {
-        ClientTls::Required(_) => "?sslmode=require",
-        ClientTls::Off | ClientTls::Optional(_) => "",
-    };
     let all: Vec<&String> = config.databases.keys().collect();
     let databases = if issued.agent.databases.is_empty() { all } else { issued.agent.databases.iter().collect() };
     let dsn = |database: &String| {
+        let protocol = config.databases.get(database).map(|upstream| upstream.protocol).unwrap_or_default();
+        let (scheme, listener, required) = match (protocol, &config.mysql) {
+            (Protocol::Mysql, Some(mysql)) => ("mysql", mysql, "?ssl-mode=REQUIRED"),
+            _ => ("postgresql", &config.postgres, "?sslmode=require"),
+        };
+        let query = if matches!(listener.tls, ClientTls::Required(_)) { required } else { "" };
         let (name, secret) = (escaped(&issued.agent.name), escaped(&issued.secret));
-        format!("postgresql://{name}:{secret}@{host}:{}/{}{query}", listen.port(), escaped(database))
+        let (host, port) = (reachable(host, listener), listener.listen.port());
+        format!("{scheme}://{name}:{secret}@{host}:{port}/{}{query}", escaped(database))
     };
     databases.into_iter().map(dsn).collect()
+}
+
+/// The host that clients write: as told, or where the listener is.
+fn reachable(host: Option<&str>, listener: &Listener) -> String {
+    host.map(str::to_owned).unwrap_or_else(|| match listener.listen.ip() {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+    })
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986 §2.3).
@@ -248,6 +255,21 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_database_has_a_dsn_of_its_own_protocol() {
+        let text = "version: 1\nmysql: { listen: \"0.0.0.0:6033\", tls: { mode: required, cert: c, key: k } }\ndatabases:\n  \
+                    crm: { protocol: mysql, host: h, user: u }\n  shop: { host: h, user: u }\n";
+        let files = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let config = crate::config::file::parse(text, "holdpoint.yaml", &|_| None, &files).unwrap();
+        let agent = crate::gate::sample::agent("bot");
+        let issued = IssuedAgent { agent: agent.into(), secret: "s".into() };
+        assert_eq!(
+            dsns(&config, &issued, None),
+            ["mysql://bot:s@localhost:6033/crm?ssl-mode=REQUIRED", "postgresql://bot:s@127.0.0.1:6432/shop"]
+        );
+        assert!(dsns(&config, &issued, Some("hp")).iter().all(|dsn| dsn.contains("@hp:")));
+    }
 
     #[test]
     fn names_are_escaped_for_a_dsn() {

@@ -34,3 +34,24 @@ pub struct Agent {
     #[serde(default)]
     pub disabled: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As an agent was stored before MySQL was served.
+    const BEFORE: &str = r#"{"name":"bot","owner":"mia","issued_by":"root","groups":["g"],"databases":[],
+        "scram_verifier":"SCRAM-SHA-256$4096:c2FsdA==$a:b","secret_sha256":"00","created_at":"2026-11-01T00:00:00Z","disabled":true}"#;
+
+    #[test]
+    fn agents_of_before_are_read_and_written_as_they_were() {
+        let agent: Agent = serde_json::from_str(BEFORE).unwrap();
+        assert_eq!((agent.native_verifier.as_deref(), agent.disabled), (None, true));
+        assert!(
+            !serde_json::to_string(&agent).unwrap().contains("native_verifier"),
+            "an older program can read it, too"
+        );
+        let with = Agent { native_verifier: Some("11".into()), ..agent };
+        assert_eq!(serde_json::from_str::<Agent>(&serde_json::to_string(&with).unwrap()).unwrap(), with);
+    }
+}

@@ -184,7 +184,12 @@ impl<'a> Planner<'a> {
         for source in flowing() {
             let classes =
                 self.classes(source.column).filter(|class| !(source.flow == Flow::Aggregated && class.aggregates));
-            sets.push(classes.collect());
+            let classes: Vec<_> = classes.collect();
+            // A view's column is no other value than the one it shows, whose source stands beside it.
+            if classes.is_empty() && self.is_view(source.column) {
+                continue;
+            }
+            sets.push(classes);
             plain &= source.flow == Flow::Plain && source.column.number != 0;
         }
         let mut named: Vec<&'a Class> = sets.iter().flatten().copied().collect();
@@ -195,6 +200,10 @@ impl<'a> Planner<'a> {
         plain &= sets.windows(2).all(|pair| matches!(pair, [one, other] if names(one) == names(other)));
         let strictest = named.iter().copied().max_by(|a, b| (&a.mask, &a.name).cmp(&(&b.mask, &b.name)))?;
         Some(Taint { strictest, plain })
+    }
+
+    fn is_view(&self, column: ColumnKey) -> bool {
+        self.catalog.relation(column.relation).is_some_and(|relation| relation.kind == RelationKind::View)
     }
 
     fn classes(&self, column: ColumnKey) -> impl Iterator<Item = &'a Class> {

@@ -183,7 +183,7 @@ class Stage:
         mariadb, mysql = unpacked("mariadb"), unpacked("mysql")
         plugins = glob.glob(os.path.join(mariadb, "usr", "lib", "*", "libmariadb3", "plugin"))
         return {"HP_MARIADB_CLI": os.path.join(mariadb, "usr", "bin", "mariadb"), "HP_MYSQL_CLI": os.path.join(mysql, "usr", "bin", "mysql"),
-                "HP_MARIADB_PLUGINS": plugins[0]}
+                "HP_MARIADB_PLUGINS": plugins[0], "HP_MYSQL_PLUGINS": os.path.join(mysql, "usr", "lib", "mysql", "plugin")}
 
     def leftovers(self):
         """Which of the tables that had to stay or go did not."""

@@ -4,7 +4,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use holdpoint::config::{ClientTls, Upstream};
+use holdpoint::config::{ClientTls, Protocol, Upstream};
 use holdpoint::pg::messages::backend::CancelKey;
 use holdpoint::pg::messages::extended::query;
 use holdpoint::pg::messages::rows::describe;
@@ -201,6 +201,18 @@ async fn databases_are_told_apart_only_after_the_proof() {
     assert_eq!(refusal(connect(&asked("narrow", "shop")).await).0, "42501");
     assert_eq!(refusal(connect(&asked("nobody", "nowhere")).await).0, "28P01");
     assert_eq!(refusal(connect(&asked("off", "shop")).await).0, "28000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn database_of_another_protocol_is_said_to_be_elsewhere() {
+    let server = Postgres::shared();
+    let mut both = config(ClientTls::Off, upstream(server));
+    both.databases.insert("crm".to_owned(), Upstream { protocol: Protocol::Mysql, ..upstream(server) });
+    let proxy = start(both).await;
+    let mut asked = dsn(&proxy);
+    asked.dbname("crm");
+    let (code, message) = refusal(connect(&asked).await);
+    assert!(code == "3D000" && message.contains("speaks MySQL"), "{code} {message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,7 +66,7 @@ async fn broken_responses_end_with_an_error_and_a_record() {
     ];
     let count = broken.len();
     for (name, bytes) in broken {
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&bytes).await;
         // What was sent out of turn is answered in the turn that was due.
         raw.turn = Sequence(raw.turn.0);
@@ -90,24 +90,24 @@ async fn last_error(raw: Raw) -> Option<(u16, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cut_of_a_login_is_survived() {
     let proxy = proxy(server()).await;
-    let (_, greeting) = Raw::greeted(&proxy).await;
+    let (_, greeting) = Raw::greeted(proxy.addr).await;
     let (_, whole) = Login::default().response(&greeting);
     let mut payload = BytesMut::new();
     whole.encode(&mut payload);
     let bytes = framed(1, &payload);
     for end in 0..bytes.len() {
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&bytes[..end]).await;
         tokio::io::AsyncWriteExt::shutdown(&mut raw.stream).await.unwrap();
         assert_eq!(raw.until_end().await, b"", "{end}");
         // Cut inside the packet, as the proxy sees it: a shorter payload.
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&framed(1, &payload[..end.min(payload.len())])).await;
         tokio::io::AsyncWriteExt::shutdown(&mut raw.stream).await.unwrap();
         let answer = raw.until_end().await;
         assert!(answer.len() < 600, "{end}: {answer:?}");
     }
-    let (mut raw, greeting) = Raw::greeted(&proxy).await;
+    let (mut raw, greeting) = Raw::greeted(proxy.addr).await;
     let (_, whole) = Login::default().response(&greeting);
     payload.clear();
     whole.encode(&mut payload);
@@ -132,7 +132,7 @@ async fn broken_proofs_end_with_an_error() {
         ("empty", "caching_sha2_password", b""),
         ("a zero", "caching_sha2_password", b"\0"),
     ] {
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&begun(plugin, proof)).await;
         raw.turn = Sequence(2);
         assert_eq!(raw.refusal().await.0, 1045, "{name}");
@@ -141,7 +141,7 @@ async fn broken_proofs_end_with_an_error() {
         for (what, answer) in
             [("wrong", framed(3, &[7; 32])), ("empty", framed(3, b"")), ("a query", framed(3, b"\x03SELECT 1"))]
         {
-            let (mut raw, _) = Raw::greeted(&proxy).await;
+            let (mut raw, _) = Raw::greeted(proxy.addr).await;
             raw.bytes(&begun(plugin, &[9; 20])).await;
             raw.turn = Sequence(2);
             assert_eq!(raw.packet().await.unwrap()[0], 0xfe, "{name}");
@@ -149,7 +149,7 @@ async fn broken_proofs_end_with_an_error() {
             raw.turn = Sequence(4);
             assert_eq!(raw.refusal().await.0, 1045, "{name}, {what}");
         }
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&begun(plugin, &[9; 20])).await;
         raw.turn = Sequence(2);
         assert_eq!(raw.packet().await.unwrap()[0], 0xfe, "{name}");
@@ -162,7 +162,7 @@ async fn broken_proofs_end_with_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn secret_in_the_clear_is_refused_without_tls() {
     let proxy = proxy(server()).await;
-    let (mut raw, _) = Raw::greeted(&proxy).await;
+    let (mut raw, _) = Raw::greeted(proxy.addr).await;
     let rest = [b"bot\0\x0dagent-secret\0sample\0", CLEAR.as_bytes(), b"\0\0"].concat();
     raw.send(&response(USUAL, &rest)).await;
     let (code, message) = raw.refusal().await;
@@ -176,7 +176,7 @@ async fn secret_in_the_clear_is_refused_without_tls() {
 async fn proxy_with_clear_text(right: bool) -> Result<(), (u16, String)> {
     use rustls::pki_types::pem::PemObject;
     let proxy = proxy(server()).await;
-    let (mut raw, _) = Raw::greeted(&proxy).await;
+    let (mut raw, _) = Raw::greeted(proxy.addr).await;
     let capabilities = USUAL.with(Capabilities::SSL);
     raw.send(&response(capabilities, b"")).await;
     let mut roots = rustls::RootCertStore::empty();
@@ -201,12 +201,12 @@ async fn bytes_behind_a_request_for_tls_are_refused() {
     let proxy = proxy(server()).await;
     let request = framed(1, &response(USUAL.with(Capabilities::SSL), b""));
     let hidden = framed(2, &response(USUAL, b"bot\0\0sample\0p\0\0"));
-    let (mut raw, _) = Raw::greeted(&proxy).await;
+    let (mut raw, _) = Raw::greeted(proxy.addr).await;
     raw.bytes(&[request.clone(), hidden].concat()).await;
     let (code, message) = last_error(raw).await.unwrap();
     assert!(code == 1043 && message.contains("unencrypted data"), "{code} {message}");
     let without = start(config(&[("sample", &sample(server(), ""))], "", "")).await;
-    let (mut raw, greeting) = Raw::greeted(&without).await;
+    let (mut raw, greeting) = Raw::greeted(without.addr).await;
     assert!(!greeting.capabilities.has(Capabilities::SSL));
     raw.bytes(&request).await;
     let (code, message) = last_error(raw).await.unwrap();
@@ -217,7 +217,7 @@ async fn bytes_behind_a_request_for_tls_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn greetings_differ_and_offer_no_compression() {
     let proxy = proxy(server()).await;
-    let ((_one, first), (_other, second)) = (Raw::greeted(&proxy).await, Raw::greeted(&proxy).await);
+    let ((_one, first), (_other, second)) = (Raw::greeted(proxy.addr).await, Raw::greeted(proxy.addr).await);
     assert_ne!((first.nonce, first.thread_id), (second.nonce, second.thread_id));
     assert_ne!(first.nonce, second.nonce);
     let never = Capabilities::COMPRESS.with(Capabilities::ZSTD).with(Capabilities::OPTIONAL_METADATA);
@@ -230,9 +230,9 @@ async fn dawdlers_are_given_up() {
     let proxy = start(config(&[("sample", &sample(server(), ""))], &tls(server(), "optional"), limits)).await;
     unharmed(&proxy).await;
     let started = Instant::now();
-    let silent = async { Raw::greeted(&proxy).await.0.until_end().await };
+    let silent = async { Raw::greeted(proxy.addr).await.0.until_end().await };
     let slow = async {
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         for byte in framed(1, &response(USUAL, b"bot\0\0sample\0p\0\0")) {
             raw.bytes(&[byte]).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -240,12 +240,12 @@ async fn dawdlers_are_given_up() {
         raw.until_end().await
     };
     let unproved = async {
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&framed(1, &response(USUAL, b"bot\0\0sample\0p\0\0"))).await;
         raw.until_end().await
     };
     let in_handshake = async {
-        let (mut raw, _) = Raw::greeted(&proxy).await;
+        let (mut raw, _) = Raw::greeted(proxy.addr).await;
         raw.bytes(&framed(1, &response(USUAL.with(Capabilities::SSL), b""))).await;
         raw.until_end().await
     };
@@ -320,7 +320,7 @@ async fn ten_thousand_half_open_connections_are_bounded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_drops_whoever_has_not_logged_in() {
     let proxy = proxy(server()).await;
-    let (raw, _) = Raw::greeted(&proxy).await;
+    let (raw, _) = Raw::greeted(proxy.addr).await;
     proxy.shutdown.cancel();
     let started = Instant::now();
     raw.until_end().await;

@@ -102,14 +102,14 @@ async fn every_plugin_proves_the_secret() {
         (by("old", NATIVE, KeySource::Never), vec![0xfe, 1, 0]),
         (by("bare", CACHING_SHA2, KeySource::Ask), vec![1, 1, 0]),
     ] {
-        let (mut raw, steps) = login.run(&proxy).await.unwrap_or_else(|error| panic!("{}: {error:?}", login.user));
+        let (mut raw, steps) = login.run(proxy.addr).await.unwrap_or_else(|error| panic!("{}: {error:?}", login.user));
         assert_eq!(steps, said, "{} by {:?}", login.user, login.plugin);
         raw.command(b"\x0e").await;
         assert_eq!(raw.packet().await.unwrap()[0], 0);
     }
     let old =
         Login { capabilities: USUAL.without(Capabilities::PLUGIN_AUTH), plugin: Some(NATIVE), ..Login::default() };
-    assert_eq!(old.run(&proxy).await.unwrap().1, [0], "a client that names no plugin");
+    assert_eq!(old.run(proxy.addr).await.unwrap().1, [0], "a client that names no plugin");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,8 +127,8 @@ async fn wrong_secret_and_unknown_name_read_the_same_at_every_step() {
     let proxy = proxy(shared(Flavour::MariaDb)).await;
     for plugin in [CACHING_SHA2, NATIVE] {
         for (user, secret) in [("bot", "guess"), ("old", "guess"), ("nobody", SECRET)] {
-            let login = Login { user, secret, plugin: Some(plugin), ..Login::default() };
-            let Err((code, message)) = login.run(&proxy).await else { panic!("{user} is let in") };
+            let login = Login { user, secret: secret.to_owned(), plugin: Some(plugin), ..Login::default() };
+            let Err((code, message)) = login.run(proxy.addr).await else { panic!("{user} is let in") };
             let wanted = format!("Access denied for user '{user}'@'127.0.0.1' (using password: YES)");
             assert_eq!((code, message), (1045, wanted), "{plugin}");
         }
@@ -170,7 +170,7 @@ async fn claims_come_by_attributes() {
         attribute("Holdpoint_Ticket", "OPS-1"),
         attribute("_os", "Linux"),
     ];
-    Login { attributes, ..Login::default() }.run(&proxy).await.unwrap();
+    Login { attributes, ..Login::default() }.run(proxy.addr).await.unwrap();
     let seen = proxy.told.seen.lock()[0].clone();
     assert_eq!(seen.application_name.as_deref(), Some("claude-code"));
     assert_eq!(seen.claims, [attribute("reason", "refund check"), attribute("ticket", "OPS-1")]);
@@ -181,7 +181,7 @@ async fn ends_are_told_in_the_form_each_client_agreed_on() {
     for flavour in Flavour::ALL {
         let proxy = proxy(shared(flavour)).await;
         let old = Login { capabilities: USUAL, ..Login::default() };
-        let (mut raw, _) = old.run(&proxy).await.unwrap();
+        let (mut raw, _) = old.run(proxy.addr).await.unwrap();
         raw.command(b"\x03SELECT 1 UNION SELECT 2").await;
         let mut firsts = Vec::new();
         while firsts.iter().filter(|first| **first == 0xfe).count() < 2 {
@@ -231,7 +231,7 @@ async fn wait_for_sleep(server: &MySqlServer) {
 async fn killing_a_connection_ends_it_and_its_number() {
     let proxy = proxy(shared(Flavour::MariaDb)).await;
     let (victim, greeting) = {
-        let (mut raw, greeting) = Raw::greeted(&proxy).await;
+        let (mut raw, greeting) = Raw::greeted(proxy.addr).await;
         let (_, response) = Login::default().response(&greeting);
         let mut out = BytesMut::new();
         response.encode(&mut out);
@@ -240,7 +240,7 @@ async fn killing_a_connection_ends_it_and_its_number() {
         (raw, greeting)
     };
     let kill = [&[0x0c][..], &greeting.thread_id.to_le_bytes()].concat();
-    let (mut other, _) = Login::default().run(&proxy).await.unwrap();
+    let (mut other, _) = Login::default().run(proxy.addr).await.unwrap();
     other.command(&kill).await;
     assert_eq!(other.packet().await.unwrap()[0], 0);
     assert_eq!(victim.until_end().await, b"");
@@ -262,14 +262,14 @@ async fn change(
     secret: &'static str,
     database: Option<&str>,
 ) -> Result<(), (u16, String)> {
-    let (mut raw, greeting) = Raw::greeted(proxy).await;
+    let (mut raw, greeting) = Raw::greeted(proxy.addr).await;
     let first = Login { plugin: Some(NATIVE), ..Login::default() };
     let (_, response) = first.response(&greeting);
     let mut out = BytesMut::new();
     response.encode(&mut out);
     raw.send(&out).await;
     assert_eq!(raw.packet().await.unwrap()[0], 0);
-    let (_, again) = Login { user, secret, ..first }.response(&greeting);
+    let (_, again) = Login { user, secret: secret.to_owned(), ..first }.response(&greeting);
     let change = ChangeUser {
         user: user.to_owned(),
         proof: again.proof,

@@ -16,6 +16,7 @@ mod harness;
 #[path = "../support/mysql.rs"]
 #[allow(dead_code)]
 mod mysql;
+#[path = "../support/raw_mysql.rs"]
 mod raw;
 mod relay;
 mod scripted;

@@ -263,7 +263,7 @@ async fn silent_servers_are_given_up() {
     let settings = database(silent, "app", "app-secret", "sslmode: disable");
     let proxy = start(config(&[("sample", &settings)], "", "limits: { login_timeout: 400ms }")).await;
     let started = Instant::now();
-    Raw::connect(&proxy).await.until_end().await;
+    Raw::connect(proxy.addr).await.until_end().await;
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     assert_eq!(proxy.refusals(1).await, ["login timed out"]);
     // Known by then, silent only at the session's login.
@@ -273,6 +273,6 @@ async fn silent_servers_are_given_up() {
     });
     let settings = database(later.await, "app", "app-secret", "sslmode: disable");
     let proxy = start(config(&[("sample", &settings)], "", "limits: { login_timeout: 400ms }")).await;
-    let Err((code, message)) = Login::default().run(&proxy).await else { panic!("let in") };
+    let Err((code, message)) = Login::default().run(proxy.addr).await else { panic!("let in") };
     assert!(code == 1105 && message.contains("did not answer in time"), "{code} {message}");
 }

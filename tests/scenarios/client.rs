@@ -52,7 +52,7 @@ pub type Answer = Result<Rows, Refused>;
 /// One connection.
 #[derive(Clone)]
 pub enum Client {
-    Postgres(Arc<tokio_postgres::Client>),
+    Postgres(Arc<tokio_postgres::Client>, tokio::task::AbortHandle),
     MySql(Arc<Mutex<Conn>>, Opts, u32),
 }
 
@@ -66,10 +66,10 @@ impl Client {
             let parameters = format!("host=127.0.0.1 port={} user={agent} password={secret} dbname=shop", stage.port);
             let (client, connection) =
                 tokio_postgres::connect(&parameters, tokio_postgres::NoTls).await.map_err(postgres_error)?;
-            tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 let _ended = connection.await;
             });
-            return Ok(Self::Postgres(Arc::new(client)));
+            return Ok(Self::Postgres(Arc::new(client), task.abort_handle()));
         }
         let options: Opts = OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")
@@ -87,7 +87,7 @@ impl Client {
     /// Runs a text as it is.
     pub async fn query(&self, sql: &str) -> Answer {
         match self {
-            Self::Postgres(client) => Ok(simple_cells(&client.simple_query(sql).await.map_err(postgres_error)?)),
+            Self::Postgres(client, _) => Ok(simple_cells(&client.simple_query(sql).await.map_err(postgres_error)?)),
             Self::MySql(conn, ..) => {
                 let mut conn = conn.lock().await;
                 let mut result = conn.query_iter(sql).await.map_err(mysql_error)?;
@@ -104,7 +104,7 @@ impl Client {
     /// Prepares and executes a statement with text parameters; `?` marks them for either protocol. Rows come in binary.
     pub async fn execute(&self, sql: &str, parameters: &[&str]) -> Answer {
         match self {
-            Self::Postgres(client) => {
+            Self::Postgres(client, _) => {
                 let mut text = String::new();
                 for (index, part) in sql.split('?').enumerate() {
                     if index > 0 {
@@ -138,12 +138,20 @@ impl Client {
     /// Asks to cancel what this connection is doing, as its driver's users do.
     pub async fn cancel(&self) {
         match self {
-            Self::Postgres(client) => client.cancel_token().cancel_query(tokio_postgres::NoTls).await.unwrap(),
+            Self::Postgres(client, _) => client.cancel_token().cancel_query(tokio_postgres::NoTls).await.unwrap(),
             Self::MySql(_, options, id) => {
                 let mut other = Conn::new(options.clone()).await.unwrap();
                 other.query_drop(format!("KILL QUERY {id}")).await.unwrap();
                 other.disconnect().await.unwrap();
             }
+        }
+    }
+
+    /// Goes away without a word, whatever is under way.
+    pub fn leave(self, sent: JoinHandle<Answer>) {
+        sent.abort();
+        if let Self::Postgres(_, task) = &self {
+            task.abort();
         }
     }
 

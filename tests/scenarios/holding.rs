@@ -179,9 +179,7 @@ async fn client_that_leaves_detaches_and_nothing_runs_for_nobody(kind: Kind) {
     let client = stage.client().await;
     let sent = client.send("UPDATE counter SET n = n + 1");
     let approval = stage.one_pending().await;
-    sent.abort();
-    drop(sent);
-    drop(client);
+    client.leave(sent);
     let deadline = Instant::now() + Duration::from_secs(10);
     while stage.approval(id(&approval)).await["waiting"] == true {
         assert!(Instant::now() < deadline, "still waiting");

@@ -10,6 +10,8 @@ use crate::statement::fingerprint::withhold_literals;
 /// Parameters shown at most, and characters of each.
 const PARAMETERS_MAX: usize = 50;
 const PARAMETER_CHARS: usize = 200;
+/// PostgreSQL's types whose binary form is the text: `name`, `text`, `unknown`, `bpchar`, `varchar`.
+const TEXT_OIDS: [u32; 5] = [19, 25, 705, 1042, 1043];
 
 impl Core {
     /// What the requester says of itself about this text: session settings first, then a trailing sqlcommenter block.
@@ -107,7 +109,9 @@ fn shown_parameter(parameter: &Parameter, withhold: bool) -> String {
     match &parameter.value {
         None => "NULL".to_owned(),
         Some(_) if withhold => "(withheld)".to_owned(),
-        Some(bytes) if parameter.format == 0 => String::from_utf8_lossy(bytes).chars().take(PARAMETER_CHARS).collect(),
+        Some(bytes) if parameter.format == 0 || TEXT_OIDS.contains(&parameter.oid) => {
+            String::from_utf8_lossy(bytes).chars().take(PARAMETER_CHARS).collect()
+        }
         Some(bytes) => {
             let hexed: String = bytes.iter().take(PARAMETER_CHARS / 2).map(|byte| format!("{byte:02x}")).collect();
             format!("\\x{hexed}")

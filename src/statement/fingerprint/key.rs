@@ -63,14 +63,24 @@ fn has_rows(bytes: &[u8]) -> bool {
 /// variables, strings behind a character set or a sign of their kind, numbers in other digits.
 fn is_mysqls_own(bytes: &[u8]) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    bytes.iter().any(|byte| b"\\\"`#@${}[]:".contains(byte) || !byte.is_ascii())
-        || bytes.windows(2).any(|pair| match pair {
-            [b'/', b'*'] | [b'-', b'-'] | [b'\'', b'\''] => true,
-            [before, b'\''] => word(*before),
-            [b'0'..=b'9', after] => after.is_ascii_alphabetic(),
-            _ => false,
-        })
-        || bytes.windows(3).any(|three| matches!(three, [b'\'', b' ' | b'\n' | b'\t' | b'\r', b'\'']))
+    let mut inside = false;
+    let mut before = b' ';
+    for &byte in bytes {
+        if byte == b'\'' {
+            if !inside && (word(before) || before == b'\'') {
+                return true;
+            }
+            inside = !inside;
+        }
+        let number_in_letters = before.is_ascii_digit() && byte.is_ascii_alphabetic();
+        let comment = matches!((before, byte), (b'/', b'*') | (b'-', b'-'));
+        if number_in_letters || comment || !byte.is_ascii() || b"\\\"`#@${}[]:".contains(&byte) {
+            return true;
+        }
+        before = byte;
+    }
+    // Strings side by side are one.
+    bytes.windows(3).any(|three| matches!(three, [b'\'', b' ' | b'\n' | b'\t' | b'\r', b'\'']))
 }
 
 /// Texts of other verbs are keyed whole, if they are short and surely one statement.

@@ -21,6 +21,9 @@ use crate::statement::utility::{Build, unknown_output};
 /// Texts of statements inside one another (PREPARE, EXECUTE IMMEDIATE), at most.
 const TEXTS_MAX: usize = 3;
 
+/// What PREPARE keeps: a name, and what running it will touch.
+type Prepared = (Arc<str>, Arc<Footprint>);
+
 /// Reads a batch.
 pub fn read(text: &str, reading: &MySqlReading, scope: &Scope, catalog: &Catalog, known: &Known) -> Batch {
     let lexemes = match lex(text, reading) {
@@ -189,7 +192,7 @@ impl Reader<'_> {
     }
 
     /// PREPARE name FROM 'text'. Nothing runs yet.
-    fn prepare(&self, mut cursor: Cursor<'_>) -> (Footprint, Option<(Arc<str>, Arc<Footprint>)>) {
+    fn prepare(&self, mut cursor: Cursor<'_>) -> (Footprint, Option<Prepared>) {
         let print = lineage::blank(Verb::Prepare).facet(Facet::Session);
         let Some(name) = cursor.name().filter(|_| cursor.word("FROM")) else {
             return (print.opaque("PREPARE", "this form of it is not understood"), None);

@@ -14,9 +14,8 @@ mod query;
 use std::sync::Arc;
 
 use sqlparser::ast;
-use sqlparser::dialect::MySqlDialect;
-use sqlparser::parser::Parser;
 
+use crate::statement::mysql::parse;
 use crate::statement::scope::MySqlReading;
 use crate::statement::tree::{Constant, Dml, Expr, Name, Query, TableName, Unknown};
 
@@ -44,17 +43,7 @@ pub fn definition(text: &str, reading: MySqlReading) -> Option<Query> {
         return None;
     }
     let printed = MySqlReading { ansi_quotes: false, no_backslash_escapes: false, pipes_as_concat: false, ..reading };
-    match Lowering::new(&printed).statement(&parsed(text)?)? {
-        Dml::Query(query) => Some(*query),
-        _ => None,
-    }
-}
-
-/// The one statement of a text without anything that MySQL and sqlparser read differently.
-fn parsed(text: &str) -> Option<ast::Statement> {
-    let mut statements = Parser::parse_sql(&MySqlDialect {}, text).ok()?;
-    let only = statements.pop()?;
-    statements.is_empty().then_some(only)
+    Some(Lowering::new(&printed).query(&*parse::query(text, &printed)?))
 }
 
 /// A column's name as lowered: names of columns are compared without regard to case.

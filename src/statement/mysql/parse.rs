@@ -147,6 +147,13 @@ fn tokens(lexemes: &[Lexeme], reading: &MySqlReading) -> Result<Vec<TokenWithSpa
             at += skipped;
             continue;
         }
+        if lexeme.is("TABLE") {
+            // Inside queries it is a query itself; sqlparser passes over what follows it.
+            let all = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+            found.extend(all.map(TokenWithSpan::wrap));
+            at += 1;
+            continue;
+        }
         let next = rest.get(1);
         check(lexeme, next, before, reading)?;
         updates_duplicates |= Cursor::new(rest).words(&["DUPLICATE", "KEY", "UPDATE"]);

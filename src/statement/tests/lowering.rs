@@ -12,6 +12,7 @@ use crate::catalog::{Catalog, ColumnKey};
 use crate::statement::footprint::{Flow, Footprint, SessionEffect, Source, Verb};
 use crate::statement::lineage;
 use crate::statement::mysql::lower;
+use crate::statement::read::{self, Known};
 use crate::statement::scope::{Dialect, Flavour, MySqlReading, Scope};
 use crate::statement::variable::{Variable, Variables};
 
@@ -201,6 +202,21 @@ fn pipes_are_what_the_session_says() {
     assert!(sum.contains(&"fallible customers.ssn".to_owned()), "{sum:?}");
     let plain = facts(&catalog, &read("select ssn || 'x' as a from customers"));
     assert!(!plain.contains(&"fallible customers.ssn".to_owned()), "{plain:?}");
+}
+
+#[test]
+fn table_alone_is_a_query() {
+    let catalog = mysql_catalog::shop();
+    for sql in ["table customers", "(table customers)", "select 1 union all table customers", "table customers limit 3"]
+    {
+        let batch = read::read(sql, &scope(READING), &catalog, &Known::default());
+        let footprint = &batch.statements[0].footprint;
+        assert!(is_guarded(&catalog, footprint, "customers.ssn"), "{sql}");
+        // A set operation whose sides differ in number stays opaque.
+        assert_eq!(footprint.opaque.is_empty(), !sql.contains("union"), "{sql}: {:?}", footprint.opaque);
+    }
+    let batch = read::read("insert into scratch table departments", &scope(READING), &catalog, &Known::default());
+    assert!(batch.statements[0].footprint.opaque.is_empty());
 }
 
 #[test]

@@ -20,6 +20,7 @@ def command(role, *arguments):
         tls += [f"--plugin-dir={os.environ['HP_MARIADB_PLUGINS']}"]
     else:
         tls = ["--ssl-mode=VERIFY_IDENTITY", f"--ssl-ca={CA}"] if TLS else ["--ssl-mode=DISABLED", "--get-server-public-key"]
+        tls += [f"--plugin-dir={os.environ['HP_MYSQL_PLUGINS']}"]
     options = ["--no-defaults", "--protocol=tcp", "-h", HOST, "-P", PORT, "-u", user, "--max-allowed-packet=64M", "--binary-mode", *tls]
     return [PROGRAM, *options, *arguments, DATABASE], {**os.environ, "MYSQL_PWD": password}
 

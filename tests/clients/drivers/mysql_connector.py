@@ -2,10 +2,13 @@
 
 import sys
 
-import mysql.connector
-from mysql_suite import *  # noqa: F403
-
 PURE = sys.argv[1] == "pure"
+if not PURE:
+    # First of all: it brings an OpenSSL of its own, which Python's `ssl` can use, too, but not the other way round.
+    import _mysql_connector  # noqa: F401
+
+import mysql.connector  # noqa: E402
+from mysql_suite import *  # noqa: F403, E402
 
 
 class Connector(Driver):

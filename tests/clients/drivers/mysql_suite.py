@@ -12,6 +12,8 @@ BIG = 17 * 1024 * 1024
 """More than one packet holds."""
 ORDER = (1, "paid", order_total(1), datetime(2024, 1, 1, 0, 5))
 INTERRUPTED, HELD = 1317, 1644
+# MySQL counts the rows of a product without making them.
+ENDLESS = "SELECT sum(a.id % 7 + b.id % 5 + c.id % 3) FROM customers a, customers b, customers c"
 
 
 class Driver:

@@ -178,12 +178,8 @@ fn described(columns: &str, mut cursor: Cursor<'_>) -> Option<Footprint> {
         cursor.string()?;
         return cursor.at_end().then(|| lines(columns));
     }
-    if cursor.word("WHERE") && !is_plain_filter(cursor.rest()) {
-        return None;
-    }
-    let filtered = cursor.rest().len() != 0 && !columns.is_empty();
-    let ends = cursor.at_end() || filtered && is_plain_filter(cursor.rest());
-    ends.then(|| lines(columns))
+    let fits = if cursor.word("WHERE") { is_plain_filter(cursor.rest()) } else { cursor.at_end() };
+    fits.then(|| lines(columns))
 }
 
 /// A filter without queries, calls, variables: parentheses stand only behind IN, AND, OR, NOT or another one.

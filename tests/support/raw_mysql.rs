@@ -1,5 +1,6 @@
 //! A client that says exactly what it is told to, packet by packet.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -11,8 +12,6 @@ use holdpoint::mysql::handshake::{Greeting, Hello, Response};
 use holdpoint::mysql::packets::error::ErrPacket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use crate::harness::{Proxy, SECRET};
 
 /// What our client chooses: everything usual but TLS.
 pub const USUAL: Capabilities = Capabilities(0x00bf_8209);
@@ -27,13 +26,13 @@ pub struct Raw {
 }
 
 impl Raw {
-    pub async fn connect(proxy: &Proxy) -> Self {
-        let stream = TcpStream::connect(proxy.addr).await.unwrap();
+    pub async fn connect(proxy: SocketAddr) -> Self {
+        let stream = TcpStream::connect(proxy).await.unwrap();
         Self { stream, buffer: BytesMut::new(), turn: Sequence(0) }
     }
 
     /// Connects and reads the greeting.
-    pub async fn greeted(proxy: &Proxy) -> (Self, Greeting) {
+    pub async fn greeted(proxy: SocketAddr) -> (Self, Greeting) {
         let mut raw = Self::connect(proxy).await;
         let greeting = raw.packet().await.expect("a greeting");
         let greeting = Greeting::decode(&greeting).unwrap();
@@ -97,7 +96,7 @@ pub fn error(payload: &[u8]) -> (u16, String) {
 #[derive(Clone)]
 pub struct Login {
     pub user: &'static str,
-    pub secret: &'static str,
+    pub secret: String,
     pub database: Option<&'static str>,
     pub plugin: Option<&'static str>,
     pub capabilities: Capabilities,
@@ -110,7 +109,7 @@ impl Default for Login {
     fn default() -> Self {
         Self {
             user: "bot",
-            secret: SECRET,
+            secret: "agent-secret".to_owned(),
             database: Some("sample"),
             plugin: None,
             capabilities: USUAL,
@@ -123,7 +122,7 @@ impl Default for Login {
 
 impl Login {
     fn client(&self, greeting: &Greeting) -> Client {
-        let password = Some(Secret::new(self.secret));
+        let password = Some(Secret::new(self.secret.clone()));
         Client::new(Terms { password, transport: Transport::Open, clear: false, key: self.key.clone() }, greeting.nonce)
     }
 
@@ -143,7 +142,7 @@ impl Login {
     }
 
     /// Logs in: the connection and the plugins that the proxy went on with, or the error.
-    pub async fn run(&self, proxy: &Proxy) -> Result<(Raw, Vec<u8>), (u16, String)> {
+    pub async fn run(&self, proxy: SocketAddr) -> Result<(Raw, Vec<u8>), (u16, String)> {
         let (mut raw, greeting) = Raw::greeted(proxy).await;
         let (mut client, response) = self.response(&greeting);
         let mut out = BytesMut::new();
