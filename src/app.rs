@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::signin::SignIn;
+use crate::api::signin::oidc::provider::Provider;
 use crate::api::state::{ApiState, Check};
 use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
@@ -236,6 +238,8 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         clock: clock.clone(),
         draining: draining.clone(),
     });
+    let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, clock.clone())).transpose();
+    let oidc = oidc.map_err(anyhow::Error::msg)?;
     let api = ApiState {
         desk,
         agents: store.clone(),
@@ -253,6 +257,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         grants: Some(grants),
         notifier: Some(notifier.clone()),
         answers: Arc::default(),
+        sign_in: Arc::new(SignIn::new(config.sign_in.clone(), oidc)),
     };
     Ok(Running { services, shared, api, rules, notifier, draining })
 }

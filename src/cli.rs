@@ -1,6 +1,6 @@
 //! The command line. Data goes to stdout, talk to stderr; exit codes are in [`exit`].
 
-pub mod agents;
+pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod check;
@@ -11,7 +11,6 @@ pub mod offline;
 pub mod print;
 pub mod rules;
 pub mod schema;
-pub mod tokens;
 pub mod webhooks;
 
 use std::path::PathBuf;
@@ -19,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::Catalog;
+use crate::cli::admin::{agents, oidc, people, tokens};
 use crate::cli::exit::{Exit, Failure};
 use crate::statement;
 use crate::statement::footprint::Footprint;
@@ -91,6 +91,14 @@ pub enum Command {
     Agents(Printing<agents::AgentsCommand>),
     /// Make, list and revoke API tokens.
     Tokens(Printing<tokens::TokensCommand>),
+    /// Passwords of people who sign in at the page.
+    People(Printing<people::PeopleCommand>),
+    /// The identity provider by which people sign in.
+    Oidc {
+        /// What to do.
+        #[command(subcommand)]
+        command: oidc::OidcCommand,
+    },
     /// Look at what waits, and decide.
     Approvals(Printing<approvals::ApprovalsCommand>),
     /// Give, list and take back standing, bounded approvals.
@@ -120,6 +128,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Check => check::run(global).await,
         Command::Agents(printing) => agents::run(&printed(global, printing.output), printing.command).await,
         Command::Tokens(printing) => tokens::run(&printed(global, printing.output), printing.command).await,
+        Command::Oidc { command } => oidc::run(global, command).await,
+        Command::People(printing) => people::run(&printed(global, printing.output), printing.command).await,
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
         Command::Grants(printing) => grants::run(&printed(global, printing.output), printing.command).await,
         Command::Webhooks(printing) => webhooks::run(&printed(global, printing.output), printing.command).await,

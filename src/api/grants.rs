@@ -192,7 +192,7 @@ pub async fn act(
 }
 
 fn voice(caller: &Caller, reason: Option<String>, headers: &HeaderMap) -> Voice {
-    let (via, assurance) = (surface(headers).to_owned(), "token".to_owned());
+    let (via, assurance) = (surface(headers).to_owned(), caller.assurance.clone());
     Voice { person: caller.person.clone(), reason, via, assurance }
 }
 
@@ -207,6 +207,7 @@ fn refused(error: GrantError) -> Problem {
         GrantError::Terms(_) => Kind::BadRequest,
         GrantError::NotAnApprover => Kind::NotAnApprover,
         GrantError::SelfApproval => Kind::SelfApproval,
+        GrantError::Assurance(_) => Kind::AssuranceTooLow,
         GrantError::Not(_) => Kind::AlreadyDecided,
         GrantError::Audit(_) | GrantError::Store(StoreError::Failed(_) | StoreError::Unreadable(_)) => {
             return Problem::unavailable("grants", error);

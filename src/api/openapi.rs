@@ -9,6 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::api::admin::{agents, audit, channels, rules, tokens};
 use crate::api::approvals::{self, decide, events};
+use crate::api::signin::people;
 use crate::api::{grants, health, slack};
 
 #[derive(OpenApi)]
@@ -24,6 +25,7 @@ use crate::api::{grants, health, slack};
         tokens::list, tokens::create, tokens::act,
         grants::list, grants::create, grants::act,
         channels::list, channels::show, channels::act, slack::show, slack::confirm,
+        people::list, people::act,
         rules::show, rules::reload, rules::explain,
         audit::events, audit::checkpoints, audit::proof,
         health::healthz, health::readyz, health::metrics, openapi_json

@@ -2,6 +2,8 @@
 //! need neither.
 
 mod notify;
+mod oidc;
+mod sign_in;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -109,6 +111,8 @@ impl<'a> Check<'a> {
         let people = self.people(raw);
         let hold = self.hold(raw);
         let notify = self.notify(&raw.notify);
+        let sign_in = sign_in::sign_in(&raw.sign_in);
+        let oidc = self.oidc(raw);
         Some(Config {
             postgres: postgres?,
             mysql: mysql?,
@@ -117,6 +121,8 @@ impl<'a> Check<'a> {
             rules: raw.rules.as_deref().map(|rules| self.path(rules)),
             databases,
             people,
+            sign_in,
+            oidc: oidc?,
             hold,
             limits: limits(raw),
             audit: AuditConfig {
@@ -348,6 +354,7 @@ const NOTIFY_SECRETS: [&str; 7] =
 fn is_secret(path: &[Step<'_>]) -> bool {
     match path {
         [Step::Key("databases"), _, Step::Key("password")] => true,
+        [Step::Key("oidc"), Step::Key("client_secret")] => true,
         [Step::Key("notify"), .., Step::Key(key)] => NOTIFY_SECRETS.contains(key),
         _ => false,
     }

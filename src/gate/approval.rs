@@ -5,6 +5,7 @@ pub mod visible;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::identity::assurance::Assurance;
 use crate::identity::ids::{AgentName, ApprovalId, PersonName, SessionId};
 use crate::policy::action::Action;
 use crate::policy::ruling::{RuleHit, Stage};
@@ -190,6 +191,9 @@ pub struct Request {
     pub stages: Vec<Stage>,
     /// The requester had to say why.
     pub reason_required: bool,
+    /// How sure it must be who approves; `None`: anything will do.
+    #[serde(default)]
+    pub assurance: Option<Assurance>,
 }
 
 /// How it ended.

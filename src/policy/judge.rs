@@ -158,6 +158,8 @@ impl RuleSet {
             hold: least(|approval| approval.hold, self.times.hold),
             use_within: least(|approval| approval.use_within, self.times.use_within),
             reason_required: self.defaults.reason_required || given.iter().any(|approval| approval.reason_required),
+            // The strongest of all that are said: `None` is less than any.
+            assurance: given.iter().map(|approval| approval.assurance).max().flatten().max(self.defaults.assurance),
         }
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::identity::assurance::Assurance;
 use crate::identity::ids::RuleId;
 use crate::policy::action::Action;
 use crate::policy::class::Class;
@@ -93,6 +94,8 @@ pub struct Approval {
     pub use_within: Option<Duration>,
     /// The requester must say why.
     pub reason_required: bool,
+    /// How sure it must be who approves.
+    pub assurance: Option<Assurance>,
 }
 
 /// Times that count when no rule says otherwise; `holdpoint.yaml` sets them.

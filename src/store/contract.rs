@@ -15,6 +15,8 @@ use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite};
 use crate::gate::life::Times;
 use crate::gate::sample;
 use crate::identity::ids::{AgentName, ApprovalId, PersonName};
+use crate::identity::password::Login;
+use crate::identity::session::{BrowserSession, Proof, Span};
 use crate::identity::store::{AgentStore, KeyName, KeyStore, StoreError, TokenStore};
 use crate::identity::token::{Scope, Token};
 use crate::store::memory::MemoryStore;
@@ -182,6 +184,41 @@ async fn tokens_are_kept(store: &dyn TokenStore) {
     assert_eq!(issuers, vec![PersonName("ivan".into()), PersonName("root".into())]);
 }
 
+async fn ways_in_are_kept_and_whoever_opened_one_is_an_issuer(store: &dyn TokenStore) {
+    let mut login = Login::new(PersonName("dana".into()));
+    assert_eq!(store.login(&login.person).unwrap(), None);
+    login.invite(PersonName("ada".into()), Timestamp::from_millis(1000));
+    store.put_login(login.clone()).await.unwrap();
+    login.set("$argon2id$".into(), Some(PersonName("root".into())), Timestamp::from_millis(5));
+    store.put_login(login.clone()).await.unwrap();
+    assert_eq!(store.login(&login.person).unwrap(), Some(login.clone()));
+    assert_eq!(store.logins().unwrap(), vec![login]);
+    let issuers = store.issuers_of(&PersonName("Dana ".into())).unwrap();
+    assert_eq!(issuers, vec![PersonName("ada".into()), PersonName("root".into())]);
+}
+
+async fn browser_sessions_end_for_good(store: &dyn TokenStore) {
+    let at = Timestamp::from_millis;
+    let proof = Proof {
+        person: PersonName("dana".into()),
+        assurance: "password".into(),
+        groups: vec!["dba".into()],
+        at: at(0),
+    };
+    let span = Span { idle: std::time::Duration::from_secs(1), most: std::time::Duration::from_secs(9) };
+    let (session, _) = BrowserSession::open(proof, span, at(0));
+    store.add_browser_session(session.clone()).await.unwrap();
+    assert!(matches!(store.add_browser_session(session.clone()).await, Err(StoreError::Conflict(_))));
+    store.touch_browser_session(session.id.clone(), at(7)).await.unwrap();
+    let seen = BrowserSession { last_seen_at: at(7), ..session.clone() };
+    assert_eq!(store.browser_session(&session.id).unwrap().as_ref(), Some(&seen));
+    assert_eq!(store.browser_sessions().unwrap(), vec![seen]);
+    store.remove_browser_sessions(vec![session.id.clone(), "gone".into()]).await.unwrap();
+    assert_eq!(store.browser_session(&session.id).unwrap(), None);
+    let late = store.touch_browser_session(session.id.clone(), at(8)).await;
+    assert!(matches!(late, Err(StoreError::Missing(_))), "a late request brings no session back");
+}
+
 async fn keys_are_made_once(store: &dyn KeyStore) {
     assert!(store.key(KeyName::Masking).unwrap().is_none());
     let first = store.key_or_insert(KeyName::Masking, Zeroizing::new([1; 32])).await.unwrap();
@@ -223,6 +260,8 @@ contract!(
     checkpoints_are_kept_in_order,
     agents_are_kept,
     tokens_are_kept,
+    ways_in_are_kept_and_whoever_opened_one_is_an_issuer,
+    browser_sessions_end_for_good,
     keys_are_made_once,
     changes_are_kept_until_they_are_planned,
     deliveries_wait_until_they_end,

@@ -9,13 +9,16 @@ use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 
 use crate::audit::store::{AuditStore, StoredCheckpoint};
+use crate::clock::Timestamp;
 use crate::gate::approval::Approval;
 use crate::gate::desk::grants::grant::Grant;
 use crate::gate::desk::grants::shape::Shape;
 use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
 use crate::identity::agent::Agent;
-use crate::identity::ids::{AgentName, ApprovalId, GrantId};
-use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, StoreError, TokenStore};
+use crate::identity::ids::{AgentName, ApprovalId, GrantId, PersonName};
+use crate::identity::password::Login;
+use crate::identity::session::BrowserSession;
+use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, LoginStore, StoreError, TokenStore};
 use crate::identity::token::Token;
 use crate::notify::outbox::Delivery;
 
@@ -55,6 +58,8 @@ struct State {
     approvals: HashMap<ApprovalId, Approval>,
     agents: BTreeMap<AgentName, Agent>,
     tokens: BTreeMap<String, Token>,
+    logins: BTreeMap<PersonName, Login>,
+    browser_sessions: BTreeMap<String, BrowserSession>,
     keys: HashMap<KeyName, Key>,
     records: Vec<String>,
     checkpoints: Vec<StoredCheckpoint>,
@@ -222,6 +227,52 @@ impl AgentStore for MemoryStore {
         self.write(Part::Identity, |state| {
             let agent = state.agents.get_mut(&name).ok_or_else(|| StoreError::Missing(format!("agent {name}")))?;
             agent.disabled = disabled;
+            Ok(())
+        })
+    }
+}
+
+impl LoginStore for MemoryStore {
+    fn login(&self, person: &PersonName) -> Result<Option<Login>, StoreError> {
+        Ok(self.state.lock().logins.get(person).cloned())
+    }
+
+    fn logins(&self) -> Result<Vec<Login>, StoreError> {
+        Ok(self.state.lock().logins.values().cloned().collect())
+    }
+
+    fn put_login(&self, login: Login) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            state.logins.insert(login.person.clone(), login);
+            Ok(())
+        })
+    }
+
+    fn browser_session(&self, id: &str) -> Result<Option<BrowserSession>, StoreError> {
+        Ok(self.state.lock().browser_sessions.get(id).cloned())
+    }
+
+    fn browser_sessions(&self) -> Result<Vec<BrowserSession>, StoreError> {
+        Ok(self.state.lock().browser_sessions.values().cloned().collect())
+    }
+
+    fn add_browser_session(&self, session: BrowserSession) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            insert(&mut state.browser_sessions, session.id.clone(), session, "browser session")
+        })
+    }
+
+    fn touch_browser_session(&self, id: String, at: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            let missing = || StoreError::Missing(format!("browser session {id}"));
+            state.browser_sessions.get_mut(&id).ok_or_else(missing)?.last_seen_at = at;
+            Ok(())
+        })
+    }
+
+    fn remove_browser_sessions(&self, ids: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            state.browser_sessions.retain(|id, _| !ids.contains(id));
             Ok(())
         })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use holdpoint::audit::event::Event;
 use holdpoint::clock::Timestamp;
 use holdpoint::config::notify::NotifyConfig;
+use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::config::{
     ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, PaceConfig,
     Protocol, SslMode, Upstream,
@@ -146,6 +147,8 @@ pub fn config(tls: ClientTls, shop: Upstream) -> Config {
         rules: None,
         databases: [("shop".to_owned(), shop)].into(),
         people: vec![],
+        sign_in: SignInConfig::default(),
+        oidc: None,
         hold: HoldConfig {
             hold: Duration::from_secs(300),
             hold_in_transaction: Duration::from_secs(60),

@@ -214,5 +214,6 @@ pub fn request(digest: &str) -> Request {
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed: 1 }],
         reason_required: false,
+        assurance: None,
     }
 }

@@ -9,12 +9,12 @@ use crate::gate::decision::Decision;
 use crate::identity::ids::ApprovalId;
 use crate::identity::person::Person;
 use crate::notify::slack::Slack;
-use crate::notify::slack::message::{Ticket, deny_form, escape, shows_all};
+use crate::notify::slack::message::{ASSURANCE, Ticket, deny_form, escape, shows_all};
 use crate::notify::slack::person::Account;
 
 /// Slack waits 3 s for the answer to a form.
 const FORM_TIME: Duration = Duration::from_millis(2500);
-/// Surface and assurance of decisions made here.
+/// Surface of decisions made here.
 const VIA: &str = "slack";
 
 impl Slack {
@@ -136,7 +136,7 @@ impl Slack {
             verdict,
             reason,
             via: VIA.to_owned(),
-            assurance: VIA.to_owned(),
+            assurance: ASSURANCE.to_owned(),
             digest: Some(ticket.digest.clone()),
             if_version: Some(ticket.version),
         };

@@ -8,6 +8,8 @@ use crate::gate::approval::visible::{block, line, short};
 use crate::gate::approval::{Approval, State};
 use crate::notify::content;
 
+/// How sure a click makes us who it was. Rules that demand more are decided at the page.
+pub const ASSURANCE: &str = "slack";
 /// Longest SQL in a message, all statements and parameters together, in characters.
 const SQL_CHARS_MAX: usize = 2500;
 /// Slack's own bounds: a header's text, and the text of a confirmation.
@@ -139,7 +141,7 @@ fn facts(approval: &Approval, level: Level) -> Vec<Value> {
 fn actions(approval: &Approval, look: &Look<'_>, sql: &Sql) -> Value {
     let value = Ticket::write(approval);
     let mut buttons = Vec::new();
-    if sql.whole {
+    if sql.whole && approval.request.assurance.is_none_or(|needed| needed.is_met_by(ASSURANCE)) {
         buttons.push(json!({
             "type": "button", "action_id": "approve", "style": "primary", "text": plain("Approve"), "value": value,
             "accessibility_label": format!("Approve {}", approval.id),

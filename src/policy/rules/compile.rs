@@ -175,6 +175,7 @@ impl Compiler {
             hold: raw.hold.map(|span| span.0),
             use_within: raw.use_within.map(|span| span.0),
             reason_required: raw.reason == ReasonRaw::Required,
+            assurance: raw.assurance,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::identity::assurance::Assurance;
 use crate::policy::action::Action;
 use crate::policy::class::{MaskSpec, ProbeSpec};
 use crate::policy::rules::mask::MaskRaw;
@@ -298,6 +299,9 @@ pub struct ApprovalRaw {
     /// Must the agent say why first?
     #[serde(default)]
     pub reason: ReasonRaw,
+    /// How sure it must be who approves: `token`, `password`, `oidc` or `oidc+mfa`. Left out: anything will do.
+    #[serde(default)]
+    pub assurance: Option<Assurance>,
 }
 
 /// Must the agent say why?

@@ -18,6 +18,10 @@ pub(super) const APPROVALS_OPEN: Column = Column { name: "approvals_open" };
 pub(super) const AGENTS: Column = Column { name: "agents" };
 /// Token id -> token (hashes only).
 pub(super) const TOKENS: Column = Column { name: "tokens" };
+/// Person -> password and link (hashes only).
+pub(super) const LOGINS: Column = Column { name: "logins" };
+/// Hash of the cookie -> signed-in browser.
+pub(super) const BROWSER_SESSIONS: Column = Column { name: "browser_sessions" };
 /// Key name -> 32 secret bytes.
 pub(super) const KEYS: Column = Column { name: "keys" };
 /// Position (8 bytes, big-endian) -> audit record in canonical JSON.
@@ -38,7 +42,7 @@ pub(super) const GRANTS: Column = Column { name: "grants" };
 pub(super) const SHAPES: Column = Column { name: "shapes" };
 
 /// All of them.
-pub(super) const ALL: [Column; 15] = [
+pub(super) const ALL: [Column; 17] = [
     META,
     APPROVALS,
     APPROVALS_BY_TIME,
@@ -54,4 +58,6 @@ pub(super) const ALL: [Column; 15] = [
     NOTES,
     GRANTS,
     SHAPES,
+    LOGINS,
+    BROWSER_SESSIONS,
 ];

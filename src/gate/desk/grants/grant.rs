@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::gate::approval::{Approval, Requester, Review, Target};
+use crate::gate::approval::{Approval, Requester, Review, Target, Verdict};
 use crate::gate::desk::grants::bound::Bound;
 use crate::gate::desk::grants::shape::Shape;
 use crate::gate::desk::grants::summary;
 use crate::gate::digest::BoundParameter;
 use crate::gate::quorum::{self, Chain};
+use crate::identity::assurance::Assurance;
 use crate::identity::ids::{ApprovalId, GrantId};
 use crate::identity::store::StoreError;
 use crate::policy::ruling::Stage;
@@ -117,6 +118,9 @@ pub enum GrantError {
     /// The person stands behind the agent.
     #[error("you stand behind this request, so somebody else has to give it")]
     SelfApproval,
+    /// It is not sure enough who says yes.
+    #[error("this needs a sign-in by {}", .0.as_str())]
+    Assurance(Assurance),
     /// Its state does not allow it.
     #[error("the grant is {}", .0.as_str())]
     Not(Standing),
@@ -149,6 +153,8 @@ pub struct Grant {
     pub terms: Terms,
     /// Who has to give it: the approval's stages.
     pub stages: Vec<Stage>,
+    /// How sure it has to be who says yes: as for the approval.
+    pub assurance: Option<Assurance>,
     /// Who said what.
     pub reviews: Vec<Review>,
     /// When it was proposed.
@@ -180,6 +186,7 @@ impl Grant {
             shape,
             terms,
             stages: approval.request.stages.clone(),
+            assurance: approval.request.assurance,
             reviews: Vec::new(),
             created_at: now,
             expires_at: now.after(PROPOSAL_TIME),
@@ -217,6 +224,11 @@ impl Grant {
         }
         if !quorum::is_approver(&self.stages, &review.groups) {
             return Err(GrantError::NotAnApprover);
+        }
+        if let Some(needed) = self.assurance.filter(|needed| !needed.is_met_by(&review.assurance))
+            && review.verdict == Verdict::Approve
+        {
+            return Err(GrantError::Assurance(needed));
         }
         let mut next = self.next();
         next.reviews.retain(|other| other.person != review.person);

@@ -14,6 +14,7 @@ use crate::gate::digest::BoundParameter;
 use crate::gate::life::Times;
 use crate::gate::refusal::RefusalKind;
 use crate::gate::sample;
+use crate::identity::assurance::Assurance;
 use crate::policy::ruling::Stage;
 use crate::store::memory::{Fault, MemoryStore, Part};
 
@@ -200,6 +201,18 @@ async fn a_grant_needs_the_people_that_the_approval_needs() {
     assert!(bench.may(&input(&value)).await);
     let again = bench.grants.review(&grant.id, Verdict::Approve, &voice("dana")).await;
     assert_eq!(again, Err(GrantError::Not(Standing::Active)));
+}
+
+#[tokio::test]
+async fn a_grant_needs_the_assurance_that_the_approval_needs() {
+    let bench = bench(2).await;
+    let grant = Grant { assurance: Some(Assurance::Oidc), version: 2, ..bench.given(terms()).await };
+    bench.store.put_grant(grant.clone(), Some(2)).await.unwrap();
+    let weak = bench.grants.review(&grant.id, Verdict::Approve, &voice("erik")).await;
+    assert_eq!(weak, Err(GrantError::Assurance(Assurance::Oidc)));
+    let strong = Voice { assurance: "oidc+mfa".into(), ..voice("erik") };
+    let given = bench.grants.review(&grant.id, Verdict::Approve, &strong).await.unwrap();
+    assert_eq!(given.standing(bench.clock.now()), Standing::Active);
 }
 
 #[tokio::test]
