@@ -1,7 +1,7 @@
 //! The HTTP API: approvals for people, agents and tokens for operators, the audit log for auditors, health for machines.
 //!
-//! Invariant: who acts comes from the bearer token alone, and groups from the configuration of this moment. The API
-//! decides nothing itself: the desk does, and the same call serves every surface.
+//! Invariant: who acts comes from the bearer token or the session alone, and groups from the configuration of this moment. The API
+//! decides nothing itself: the desk does, and the same call serves every surface. The page (`page`) is one of them.
 
 pub mod admin;
 pub mod approvals;
@@ -10,8 +10,10 @@ pub mod extract;
 pub mod health;
 pub mod layers;
 pub mod openapi;
+pub mod page;
 pub mod problem;
 pub mod serve;
+pub mod signin;
 pub mod state;
 
 use axum::Router;
@@ -22,6 +24,7 @@ use axum::routing::{delete, get, post};
 use crate::api::admin::{agents, audit, rules, tokens};
 use crate::api::approvals::{decide, events};
 use crate::api::problem::{Kind, Problem};
+use crate::api::signin::people;
 use crate::api::state::ApiState;
 
 /// All routes, ready to be served by [`serve::serve`].
@@ -34,6 +37,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/agents/{name_and_verb}", delete(agents::remove).post(agents::act))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{id_and_verb}", post(tokens::act))
+        .route("/v1/people", get(people::list))
+        .route("/v1/people/{name_and_verb}", post(people::act))
         .route("/v1/rules", get(rules::show))
         .route("/v1/rules:reload", post(rules::reload))
         .route("/v1/explain", post(rules::explain))
@@ -44,6 +49,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .merge(page::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(extract::BODY_BYTES_MAX))

@@ -3,6 +3,7 @@
 mod reload;
 mod rulebook;
 mod signals;
+pub mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::signin::SignIn;
+use crate::api::signin::oidc::provider::Provider;
 use crate::api::state::{ApiState, Check};
 use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
@@ -216,6 +219,8 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         clock: clock.clone(),
         draining: draining.clone(),
     });
+    let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, clock.clone())).transpose();
+    let oidc = oidc.map_err(anyhow::Error::msg)?;
     let api = ApiState {
         desk,
         agents: store.clone(),
@@ -231,6 +236,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         public_url: Arc::from(config.api.public_url.as_str()),
         identity_writes: Arc::default(),
         answers: Arc::default(),
+        sign_in: Arc::new(SignIn::new(config.sign_in.clone(), oidc)),
     };
     Ok(Running { services, shared, api, rules, draining })
 }

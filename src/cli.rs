@@ -1,6 +1,6 @@
 //! The command line. Data goes to stdout, talk to stderr; exit codes are in [`exit`].
 
-pub mod agents;
+pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod check;
@@ -10,7 +10,6 @@ pub mod offline;
 pub mod print;
 pub mod rules;
 pub mod schema;
-pub mod tokens;
 pub mod visible;
 
 use std::path::PathBuf;
@@ -18,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::Catalog;
+use crate::cli::admin::{agents, oidc, people, tokens};
 use crate::cli::exit::{Exit, Failure};
 use crate::statement;
 use crate::statement::footprint::Footprint;
@@ -90,12 +90,22 @@ pub enum Command {
     Agents(Printing<agents::AgentsCommand>),
     /// Make, list and revoke API tokens.
     Tokens(Printing<tokens::TokensCommand>),
+    /// Passwords of people who sign in at the page.
+    People(Printing<people::PeopleCommand>),
+    /// The identity provider by which people sign in.
+    Oidc {
+        /// What to do.
+        #[command(subcommand)]
+        command: oidc::OidcCommand,
+    },
     /// Look at what waits, and decide.
     Approvals(Printing<approvals::ApprovalsCommand>),
     /// Read, check and export the audit log; no running Holdpoint needed.
     Audit(audit::AuditArgs),
     /// Check, test and explain rules; no running Holdpoint needed.
     Rules(rules::RulesArgs),
+    /// Propose classes for columns that have none; list those that copies inherited.
+    Classify(rules::classify::ClassifyArgs),
     /// Print a JSON Schema for editors.
     Schema(schema::SchemaArgs),
     /// Ask a running Holdpoint whether it is well; for container health checks.
@@ -114,9 +124,12 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Check => check::run(global).await,
         Command::Agents(printing) => agents::run(&printed(global, printing.output), printing.command).await,
         Command::Tokens(printing) => tokens::run(&printed(global, printing.output), printing.command).await,
+        Command::Oidc { command } => oidc::run(global, command).await,
+        Command::People(printing) => people::run(&printed(global, printing.output), printing.command).await,
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
         Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),
+        Command::Classify(args) => rules::classify::run(global, &args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { ready } => client::healthcheck(global, ready).await,
     };

@@ -1,9 +1,11 @@
 //! `holdpoint.yaml`, checked. `config/file` reads the raw form and turns it into these types; nothing else sees raw settings.
 
 pub mod file;
+pub mod oidc;
 pub mod raw;
 pub mod render;
 pub mod rules_dir;
+pub mod sign_in;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::oidc::OidcConfig;
+use crate::config::sign_in::SignInConfig;
 use crate::identity::person::Person;
 use crate::identity::secret::Secret;
 
@@ -33,6 +37,10 @@ pub struct Config {
     pub databases: BTreeMap<String, Upstream>,
     /// People who may decide.
     pub people: Vec<Person>,
+    /// Signing in at the page.
+    pub sign_in: SignInConfig,
+    /// The identity provider, if there is one.
+    pub oidc: Option<OidcConfig>,
     /// Times and limits of holds.
     pub hold: HoldConfig,
     /// Bounds that keep memory and time finite.

@@ -66,6 +66,7 @@ fn request(digest: &str) -> Request {
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed: 1 }],
         reason_required: false,
+        assurance: None,
     }
 }
 

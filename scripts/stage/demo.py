@@ -27,6 +27,10 @@ class Stage:
         os.chmod(self.directory, 0o755)
         self.cluster = None
         self.holdpoint = None
+        self.extra = []
+        """More lines of configuration."""
+        self.prepare = lambda stage: None
+        """Done before Holdpoint serves, while its store is free."""
 
     def build(self, ports):
         say("starting PostgreSQL and loading the sample shop …")
@@ -39,9 +43,10 @@ class Stage:
         say("starting Holdpoint …")
         self.holdpoint = Holdpoint(
             self.directory, self.cluster, {"shop": ("shop", "shop_app", self.upstream_password)}, PEOPLE,
-            os.path.join(ROOT, "rules"), ports=ports)
+            os.path.join(ROOT, "rules"), ports=ports, extra=self.extra)
         self.dsn = self.holdpoint.add_agent("reporting-bot", "mia@example.com", ["shop"])
         self.tokens = {person: self.holdpoint.add_token(person, *self.scopes) for person in PEOPLE}
+        self.prepare(self)
         self.holdpoint.start()
         return self
 

@@ -39,7 +39,7 @@ class Holdpoint:
     """One proxy in front of one server. `databases` maps a front name to (database, user, password) there; all of them speak
     `protocol`, and clients connect to `port`."""
 
-    def __init__(self, directory, cluster, databases, people, rules, tls=False, ports=(0, 0), hold="5m", profile="debug", protocol="postgres"):
+    def __init__(self, directory, cluster, databases, people, rules, tls=False, ports=(0, 0), hold="5m", profile="debug", protocol="postgres", extra=()):
         self.directory = os.path.join(directory, "holdpoint")
         self.program = program(profile)
         self.config = os.path.join(self.directory, "holdpoint.yaml")
@@ -49,9 +49,9 @@ class Holdpoint:
         self.cluster, self.protocol = cluster, protocol
         self.process = None
         os.makedirs(self.directory, mode=0o700)
-        self._write_config(databases, people, rules, tls, hold)
+        self._write_config(databases, people, rules, tls, hold, extra)
 
-    def _write_config(self, databases, people, rules, tls, hold):
+    def _write_config(self, databases, people, rules, tls, hold, extra):
         lines = ["version: 1"]
         if self.protocol != "postgres":
             lines += ["postgres:", f'  listen: "127.0.0.1:{free_port()}"']
@@ -67,7 +67,7 @@ class Holdpoint:
             lines.append(f"  {name}: {{ protocol: {self.protocol}, host: 127.0.0.1, port: {self.cluster.port}, database: {database}, user: {user}, password_file: {password_file}, sslmode: prefer }}")
         lines.append("people:")
         lines += [f"  - {{ name: {name}, groups: [{', '.join(groups)}] }}" for name, groups in people.items()]
-        lines += [f"hold: {{ hold: {hold} }}"]
+        lines += [f"hold: {{ hold: {hold} }}", *extra]
         with open(self.config, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 

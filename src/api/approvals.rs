@@ -197,6 +197,7 @@ pub fn refused(id: &str, error: DecisionError) -> Problem {
         DecisionError::NotAnApprover => {
             (Kind::NotAnApprover, "you are in none of the groups this approval asks".into())
         }
+        DecisionError::AssuranceTooLow { .. } => (Kind::AssuranceTooLow, error.to_string()),
         DecisionError::SelfApproval => (
             Kind::SelfApproval,
             "the agent's owner, the person it acts for and who issued its credential never decide".into(),

@@ -1,13 +1,16 @@
-//! Who calls: bearer tokens `hpt_…`, their scopes, and the person's groups as configured at this moment.
+//! Who calls: bearer tokens `hpt_…` or an identity provider's access tokens, their scopes, and the person's groups of this
+//! moment.
 
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 
 use crate::api::problem::{Kind, Problem};
+use crate::api::signin::oidc::bearer as jwt;
 use crate::api::state::ApiState;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
+use crate::identity::session::BrowserSession;
 use crate::identity::token::{Scope, Token, TokenError, authenticate};
 
 /// The authenticated caller. Handlers take it as an argument and ask [`Caller::require`] first.
@@ -15,12 +18,19 @@ use crate::identity::token::{Scope, Token, TokenError, authenticate};
 pub struct Caller {
     /// The person behind the token, with the groups of this moment. A person the configuration does not know is in none.
     pub person: Person,
-    /// The token's id.
+    /// The id of the token, or of the session at the page.
     pub token_id: String,
+    /// How sure we are who it is: `token`, `password`, `oidc`.
+    pub assurance: String,
     scopes: Vec<Scope>,
 }
 
 impl Caller {
+    /// A person signed in at the page.
+    pub fn at_the_page(person: Person, session: &BrowserSession, scopes: Vec<Scope>) -> Self {
+        Self { person, token_id: session.id.clone(), assurance: session.proof.assurance.clone(), scopes }
+    }
+
     /// Goes on only with the scope.
     ///
     /// # Errors
@@ -29,7 +39,8 @@ impl Caller {
         if self.scopes.contains(&scope) {
             return Ok(());
         }
-        Err(Problem::new(Kind::Forbidden, format!("this token lacks the scope {}", scope_name(scope))))
+        let what = if self.assurance == "token" { "this token lacks" } else { "you lack" };
+        Err(Problem::new(Kind::Forbidden, format!("{what} the scope {}", scope.as_str())))
     }
 
     /// The caller's name.
@@ -38,22 +49,9 @@ impl Caller {
     }
 }
 
-/// The wire name of a scope.
-pub fn scope_name(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Admin => "admin",
-        Scope::ApprovalsDecide => "approvals:decide",
-        Scope::ApprovalsRead => "approvals:read",
-        Scope::AuditRead => "audit:read",
-        Scope::RulesWrite => "rules:write",
-    }
-}
-
 /// The scope of this wire name.
 pub fn scope_named(name: &str) -> Option<Scope> {
-    [Scope::Admin, Scope::ApprovalsDecide, Scope::ApprovalsRead, Scope::AuditRead, Scope::RulesWrite]
-        .into_iter()
-        .find(|scope| scope_name(*scope) == name)
+    Scope::ALL.into_iter().find(|scope| scope.as_str() == name)
 }
 
 impl FromRequestParts<ApiState> for Caller {
@@ -61,8 +59,13 @@ impl FromRequestParts<ApiState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let text = bearer(parts)?;
+        if jwt::looks_like_one(&text) {
+            let jwt::Bearer { person, id, scopes } = jwt::authenticate(state, &text).await?;
+            return Ok(Self { person, token_id: id, assurance: "token".to_owned(), scopes });
+        }
         let token = find(state, &text).await?;
-        Ok(Self { person: state.person(&token.person), token_id: token.id, scopes: token.scopes })
+        let (person, assurance) = (state.person(&token.person), "token".to_owned());
+        Ok(Self { person, token_id: token.id, assurance, scopes: token.scopes })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
@@ -49,6 +49,28 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Body<T>, Problem> {
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The fields of a form, `application/x-www-form-urlencoded`.
+#[derive(Clone, Debug)]
+pub struct Fields<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Fields<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let read = Form::<T>::from_request(request, state).await;
+        read.map(|Form(fields)| Self(fields)).map_err(|rejection| match rejection.status() {
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(Kind::TooLarge, format!("the form is longer than {BODY_BYTES_MAX} bytes"))
+            }
+            axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Problem::new(Kind::UnsupportedMediaType, "send the form as the page does")
+            }
+            // The rejection's text may quote what was typed.
+            _ => Problem::bad_request("the form lacks a field, or holds one that cannot be read"),
+        })
+    }
 }
 
 /// A query string.

@@ -10,6 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use crate::api::admin::{agents, audit, rules, tokens};
 use crate::api::approvals::{self, decide, events};
 use crate::api::health;
+use crate::api::signin::people;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +23,7 @@ use crate::api::health;
         approvals::list, approvals::show, decide::decide, events::events,
         agents::list, agents::create, agents::remove, agents::act,
         tokens::list, tokens::create, tokens::act,
+        people::list, people::act,
         rules::show, rules::reload, rules::explain,
         audit::events, audit::checkpoints, audit::proof,
         health::healthz, health::readyz, health::metrics, openapi_json

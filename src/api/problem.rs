@@ -20,6 +20,8 @@ pub enum Kind {
     Forbidden,
     /// The person is in none of the groups that are asked.
     NotAnApprover,
+    /// The rules demand that the person proves better who they are.
+    AssuranceTooLow,
     /// The person is in the requester's chain.
     SelfApproval,
     /// No such thing, or not by that name.
@@ -50,6 +52,8 @@ pub enum Kind {
     PreconditionRequired,
     /// The key was used for another request.
     IdempotencyKeyReused,
+    /// Too many tries, or too many at once.
+    TooMany,
     /// Store, audit or something else that is needed does not work, or the process is stopping.
     Unavailable,
     /// It took too long.
@@ -58,10 +62,11 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for the documentation and the tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotAnApprover,
+        Self::AssuranceTooLow,
         Self::SelfApproval,
         Self::NotFound,
         Self::AmbiguousId,
@@ -77,6 +82,7 @@ impl Kind {
         Self::ReasonRequired,
         Self::PreconditionRequired,
         Self::IdempotencyKeyReused,
+        Self::TooMany,
         Self::Unavailable,
         Self::Timeout,
     ];
@@ -87,6 +93,7 @@ impl Kind {
             Self::Unauthorized => ("unauthorized", "Unauthorized", StatusCode::UNAUTHORIZED),
             Self::Forbidden => ("forbidden", "Forbidden", StatusCode::FORBIDDEN),
             Self::NotAnApprover => ("not-an-approver", "Not an approver", StatusCode::FORBIDDEN),
+            Self::AssuranceTooLow => ("assurance-too-low", "Assurance too low", StatusCode::FORBIDDEN),
             Self::SelfApproval => ("self-approval", "Self-approval", StatusCode::FORBIDDEN),
             Self::NotFound => ("not-found", "Not found", StatusCode::NOT_FOUND),
             Self::AmbiguousId => ("ambiguous-id", "Ambiguous id", StatusCode::CONFLICT),
@@ -108,6 +115,7 @@ impl Kind {
             Self::IdempotencyKeyReused => {
                 ("idempotency-key-reused", "Idempotency key reused", StatusCode::UNPROCESSABLE_ENTITY)
             }
+            Self::TooMany => ("too-many", "Too many", StatusCode::TOO_MANY_REQUESTS),
             Self::Unavailable => ("unavailable", "Unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "Timeout", StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -219,7 +227,7 @@ pub async fn write_problems(request: Request, next: Next) -> Response {
         let challenge = HeaderValue::from_static("Bearer realm=\"holdpoint\"");
         parts.headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
-    if parts.status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(parts.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         parts.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     let body = serde_json::to_vec(&problem.body(&path)).unwrap_or_default();

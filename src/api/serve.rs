@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +15,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use crate::api::signin::visitor::Peer;
 
 /// Most connections at once; the rest wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -44,10 +48,10 @@ pub async fn serve(
             Some(_) = tasks.join_next() => continue,
             () = shutdown.cancelled() => break,
         };
-        let Some((stream, place)) = accepted else { continue };
+        let Some((stream, peer, place)) = accepted else { continue };
         let (tls, router, shutdown) = (tls.clone(), router.clone(), shutdown.clone());
         tasks.spawn(async move {
-            connection(stream, tls, router, shutdown).await;
+            connection(stream, tls, Service { router, peer }, shutdown).await;
             drop(place);
         });
     }
@@ -63,10 +67,10 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, address)) => Some((stream, Peer(address.ip().to_canonical()), place)),
         Err(error) => {
             tracing::warn!(%error, "api accept failed");
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -75,18 +79,29 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, shutdown: CancellationToken) {
+/// What answers the requests of one connection.
+struct Service {
+    router: Router,
+    peer: Peer,
+}
+
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, service: Service, shutdown: CancellationToken) {
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return speak(stream, router, shutdown).await };
+    let Some(tls) = tls else { return speak(stream, service, shutdown).await };
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, router, shutdown).await,
+        Ok(Ok(stream)) => speak(stream, service, shutdown).await,
         Ok(Err(error)) => tracing::debug!(%error, "api tls handshake failed"),
         Err(_) => tracing::debug!("api tls handshake took too long"),
     }
 }
 
-async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send, router: Router, shutdown: CancellationToken) {
-    let service = TowerToHyperService::new(router);
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send, service: Service, shutdown: CancellationToken) {
+    let Service { router, peer } = service;
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        inner.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

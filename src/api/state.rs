@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::approvals::idempotency::Answers;
 use crate::api::problem::Problem;
+use crate::api::signin::SignIn;
 use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
 use crate::clock::{Clock, Timestamp};
@@ -80,7 +81,7 @@ pub struct ApiState {
     pub desk: Arc<Desk>,
     /// Agents.
     pub agents: Arc<dyn AgentStore>,
-    /// Tokens.
+    /// Tokens, passwords, and sessions at the page.
     pub tokens: Arc<dyn TokenStore>,
     /// The audit log.
     pub audit: Arc<AuditLog>,
@@ -104,9 +105,16 @@ pub struct ApiState {
     pub identity_writes: Arc<Mutex<()>>,
     /// Answers kept for `Idempotency-Key`.
     pub answers: Arc<Answers>,
+    /// Signing in at the page.
+    pub sign_in: Arc<SignIn>,
 }
 
 impl ApiState {
+    /// People reach the page over HTTPS, here or at a proxy in front: cookies go over nothing else then.
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
     /// The person of this name with the groups of this moment; in no group if the configuration does not know it.
     pub fn person(&self, name: &PersonName) -> Person {
         let people = self.people.load();

@@ -151,6 +151,17 @@ pub enum Event {
         /// What: `agent reporting-bot added`, `token t1 revoked`, …
         what: String,
     },
+    /// Somebody signed in at the page, or was not let in.
+    SignIn {
+        /// Who; `None` for a name nobody has, which may be a password in the wrong field.
+        person: Option<PersonName>,
+        /// `password`, `link`, `oidc`.
+        how: String,
+        /// Address.
+        client_addr: Option<String>,
+        /// Why not; `None`: signed in.
+        refused: Option<String>,
+    },
     /// The audit log or approvals were read through the API or the command line.
     Accessed {
         /// Who.

@@ -1,6 +1,9 @@
 //! `holdpoint.yaml`: text -> checked [`Config`]. The environment and files are reached through closures, so that tests
 //! need neither.
 
+mod oidc;
+mod sign_in;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,9 +65,13 @@ impl<'a> Check<'a> {
     fn variables(&mut self, node: &'a Node, path: &mut Vec<Step<'a>>) {
         match &node.kind {
             Kind::Text(text) if text.contains("${") => {
-                let secret = matches!(path.as_slice(), [Step::Key("databases"), _, Step::Key("password")]);
+                let secret = matches!(
+                    path.as_slice(),
+                    [Step::Key("databases"), _, Step::Key("password")]
+                        | [Step::Key("oidc"), Step::Key("client_secret")]
+                );
                 if !secret {
-                    let fix = "write the value out; only `password` takes `${VARIABLE}`";
+                    let fix = "write the value out; only `password` and `client_secret` take `${VARIABLE}`";
                     self.faults.push(Fault {
                         file: self.document.file.clone(),
                         place: node.place,
@@ -109,6 +116,8 @@ impl<'a> Check<'a> {
         }
         let people = self.people(raw);
         let hold = self.hold(raw);
+        let sign_in = sign_in::sign_in(&raw.sign_in);
+        let oidc = self.oidc(raw);
         Some(Config {
             postgres: postgres?,
             mysql: mysql?,
@@ -117,6 +126,8 @@ impl<'a> Check<'a> {
             rules: raw.rules.as_deref().map(|rules| self.path(rules)),
             databases,
             people,
+            sign_in,
+            oidc: oidc?,
             hold,
             limits: limits(raw),
             audit: AuditConfig {
@@ -198,7 +209,11 @@ impl<'a> Check<'a> {
                 self.fault(&at(key), format!("`{key}` is empty"), None);
             }
         }
-        let password = self.password(name, raw);
+        let password = self.secret(
+            &[Step::Key("databases"), Step::Key(name)],
+            ("password", raw.password.as_deref()),
+            ("password_file", raw.password_file.as_deref()),
+        );
         let ssl_mode = raw.sslmode.unwrap_or(SslMode::Prefer);
         if matches!(ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull) && raw.sslrootcert.is_none() {
             let fix = Some("name the CA's PEM file in `sslrootcert`");
@@ -251,35 +266,41 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The password, if there is one; the outer `None` says that a fault is noted.
-    fn password(&mut self, name: &str, raw: &DatabaseRaw) -> Option<Option<Secret>> {
-        let at = |key: &'static str| [Step::Key("databases"), Step::Key(name), Step::Key(key)];
-        match (&raw.password, &raw.password_file) {
+    /// A secret given as text, as `${VARIABLE}` or as a file, if it is given; the outer `None` says that a fault is noted.
+    fn secret(
+        &mut self,
+        section: &[Step<'_>],
+        (text_key, text): (&'static str, Option<&str>),
+        (file_key, file): (&'static str, Option<&str>),
+    ) -> Option<Option<Secret>> {
+        let at = |key: &'static str| [section, &[Step::Key(key)]].concat();
+        match (text, file) {
             (None, None) => Some(None),
             (Some(_), Some(_)) => {
-                self.fault(&at("password_file"), "`password` is given too", Some("keep one of them"));
+                self.fault(&at(file_key), format!("`{text_key}` is given too"), Some("keep one of them"));
                 None
             }
             (Some(text), None) => {
                 let Some(variable) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
                     if text.contains("${") {
                         let fix = Some("write `${VARIABLE}` and nothing else");
-                        self.fault(&at("password"), "a variable cannot be mixed with other text", fix);
+                        self.fault(&at(text_key), "a variable cannot be mixed with other text", fix);
                         return None;
                     }
-                    return Some(Some(Secret::new(text.clone())));
+                    return Some(Some(Secret::new(text)));
                 };
                 let value = (self.env)(variable);
                 if value.is_none() {
-                    let fix = Some("set it, or use `password_file`");
-                    self.fault(&at("password"), format!("environment variable `{variable}` is not set"), fix);
+                    let fix = format!("set it, or use `{file_key}`");
+                    let cause = format!("environment variable `{variable}` is not set");
+                    self.fault(&at(text_key), cause, Some(&fix));
                 }
                 Some(Some(Secret::new(value?)))
             }
             (None, Some(file)) => match (self.files)(&self.path(file)) {
                 Ok(text) => Some(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
                 Err(error) => {
-                    self.fault(&at("password_file"), format!("`{file}` cannot be read: {error}"), None);
+                    self.fault(&at(file_key), format!("`{file}` cannot be read: {error}"), None);
                     None
                 }
             },

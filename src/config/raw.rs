@@ -1,10 +1,15 @@
 //! `holdpoint.yaml` as people write it. The published JSON Schema comes from here; nothing but `config/file` reads it.
 
+pub mod oidc;
+pub mod sign_in;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::config::raw::oidc::OidcRaw;
+use crate::config::raw::sign_in::SignInRaw;
 use crate::config::{Protocol, SslMode};
 use crate::policy::span::Span;
 
@@ -35,6 +40,12 @@ pub struct ConfigFile {
     /// People who may decide.
     #[serde(default)]
     pub people: Vec<PersonRaw>,
+    /// Signing in at the page.
+    #[serde(default)]
+    pub sign_in: SignInRaw,
+    /// The identity provider by which people sign in.
+    #[serde(default)]
+    pub oidc: Option<OidcRaw>,
     /// Times and limits of holds.
     #[serde(default)]
     pub hold: HoldRaw,
@@ -185,6 +196,13 @@ pub struct PersonRaw {
     /// The groups that approval stages name.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// The identity provider's `sub` of this person. If it is named, their e-mail address does not let them in.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The e-mail address by which the identity provider knows them; counts only if it is verified. Default: the name, if
+    /// it is one.
+    #[serde(default)]
+    pub email: Option<String>,
 }
 
 /// Times and limits of holds.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::config::oidc::OidcConfig;
 use crate::config::{Certificate, ClientTls, Config, Listener, Protocol, SslMode, Upstream};
 use crate::policy::span;
 
@@ -34,11 +35,70 @@ pub fn render(config: &Config) -> String {
     }
     for person in &config.people {
         let groups: Vec<String> = person.groups.iter().map(|group| quoted(group)).collect();
-        let line = format!("  - {{ name: {}, groups: [{}] }}\n", quoted(&person.name.0), groups.join(", "));
-        text.0.push_str(&line);
+        let known = config.oidc.as_ref().and_then(|oidc| oidc.identities.iter().find(|one| one.person == person.name));
+        let part = |key: &str, value: Option<&String>| {
+            value.map(|value| format!(", {key}: {}", quoted(value))).unwrap_or_default()
+        };
+        let subject = part("subject", known.and_then(|known| known.subject.as_ref()));
+        let email = part("email", known.and_then(|known| known.email.as_ref()));
+        let (name, groups) = (quoted(&person.name.0), groups.join(", "));
+        text.0.push_str(&format!("  - {{ name: {name}, groups: [{groups}]{subject}{email} }}\n"));
+    }
+    sign_in(&mut text, config);
+    if let Some(settings) = &config.oidc {
+        oidc(&mut text, settings);
     }
     times_and_bounds(&mut text, config);
     text.0
+}
+
+fn oidc(text: &mut Lines, oidc: &OidcConfig) {
+    let list = |all: &[String]| all.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
+    text.head(0, "oidc");
+    text.put(1, "issuer", &quoted(&oidc.issuer));
+    text.put(1, "client_id", &quoted(&oidc.client_id));
+    if oidc.client_secret.is_some() {
+        text.put(1, "client_secret", "\"***\"");
+    }
+    text.put(1, "name", &quoted(&oidc.name));
+    text.put(1, "scopes", &format!("[{}]", list(&oidc.scopes)));
+    text.put(1, "groups_claim", &quoted(&oidc.groups.claim));
+    if let Some(map) = &oidc.groups.map {
+        text.head(1, "groups");
+        for (ours, theirs) in map {
+            text.put(2, &quoted(ours), &format!("[{}]", list(theirs)));
+        }
+    }
+    if let Some(prefix) = &oidc.groups.strip_prefix {
+        text.put(1, "strip_prefix", &quoted(prefix));
+    }
+    if let Some(audience) = &oidc.audience {
+        text.put(1, "audience", &quoted(audience));
+    }
+    if let Some(max_age) = oidc.max_age {
+        text.put(1, "max_age", &span::format(max_age));
+    }
+    if !oidc.acr_values.is_empty() {
+        text.put(1, "acr_values", &format!("[{}]", list(&oidc.acr_values)));
+    }
+    if let Some(ca) = &oidc.ca {
+        text.put(1, "ca", &path(ca));
+    }
+}
+
+fn sign_in(text: &mut Lines, config: &Config) {
+    let sign_in = &config.sign_in;
+    text.head(0, "sign_in");
+    text.put(1, "idle", &span::format(sign_in.span.idle));
+    text.put(1, "most", &span::format(sign_in.span.most));
+    text.put(1, "passwords", &sign_in.passwords.to_string());
+    if !sign_in.scopes.is_empty() {
+        text.head(1, "scopes");
+    }
+    for (scope, groups) in &sign_in.scopes {
+        let groups: Vec<String> = groups.iter().map(|group| quoted(group)).collect();
+        text.put(2, &quoted(scope.as_str()), &format!("[{}]", groups.join(", ")));
+    }
 }
 
 #[derive(Default)]

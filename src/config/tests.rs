@@ -165,6 +165,49 @@ hold: { hold: 2h, hold_max: 1h }
     assert_eq!(found.len(), 14, "{}", found.join("\n"));
 }
 
+const OIDC: &str = r#"
+version: 1
+databases: { shop: { host: localhost, user: u } }
+people:
+  - { name: dana@example.com, subject: 00u1 }
+  - { name: erik, email: erik@example.com }
+  - { name: local }
+sign_in: { idle: 30m, passwords: false, scopes: { "admin": [ops] } }
+oidc: { issuer: "https://login.example.com/x", client_id: hp, client_secret: "${SHOP_PASSWORD}", groups: { dba: [guid] } }
+"#;
+
+#[test]
+fn people_are_recognised_by_subject_or_address_and_the_secret_is_not_shown() {
+    let config = read(OIDC).unwrap();
+    let oidc = config.oidc.as_ref().unwrap();
+    assert_eq!(oidc.client_secret.as_ref().unwrap().expose(), "s3cret");
+    assert_eq!((oidc.name.as_str(), oidc.groups.claim.as_str()), ("login.example.com", "groups"));
+    assert_eq!(oidc.scopes, ["profile", "email"]);
+    let known: Vec<_> = oidc.identities.iter().map(|one| (one.subject.as_deref(), one.email.as_deref())).collect();
+    assert_eq!(known, [(Some("00u1"), Some("dana@example.com")), (None, Some("erik@example.com")), (None, None)]);
+    assert_eq!((config.sign_in.span.idle.as_secs(), config.sign_in.passwords), (1800, false));
+    let text = render(&config);
+    assert!(text.contains("client_secret: \"***\"") && !text.contains("s3cret"), "{text}");
+    let again = read(&text).unwrap();
+    assert_eq!(again.oidc.unwrap().identities, config.oidc.unwrap().identities);
+    assert_eq!(again.sign_in, config.sign_in);
+}
+
+#[test]
+fn providers_that_cannot_be_trusted_are_faults() {
+    for (from, to, expected) in [
+        ("https://login", "http://login", "oidc.issuer: `http://login.example.com/x` is not an issuer to trust"),
+        ("https://login.example.com/x", "login", "oidc.issuer: `login` is not an issuer to trust"),
+        ("https://login.", "https://u@login.", "oidc.issuer: "),
+        ("client_id: hp,", "client_id: hp, audience: hp,", "oidc.audience: ID tokens have this audience"),
+        ("${SHOP_PASSWORD}", "${UNSET}", "oidc.client_secret: environment variable `UNSET` is not set"),
+        ("client_id: hp", "client_id: ''", "oidc.client_id: `client_id` is empty"),
+    ] {
+        let found = read(&OIDC.replace(from, to)).unwrap_err();
+        assert!(found.len() == 1 && found[0].contains(expected), "{to}: {found:?}");
+    }
+}
+
 #[test]
 fn unknown_and_missing_keys_say_what_was_meant() {
     let found = read("version: 1\npostgress: {}\ndatabases: { a: { hots: h, user: u, sslmode: verify } }").unwrap_err();

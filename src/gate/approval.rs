@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::identity::assurance::Assurance;
 use crate::identity::ids::{AgentName, ApprovalId, PersonName, SessionId};
 use crate::policy::action::Action;
 use crate::policy::ruling::{RuleHit, Stage};
@@ -188,6 +189,9 @@ pub struct Request {
     pub stages: Vec<Stage>,
     /// The requester had to say why.
     pub reason_required: bool,
+    /// How sure it must be who approves; `None`: anything will do.
+    #[serde(default)]
+    pub assurance: Option<Assurance>,
 }
 
 /// How it ended.

@@ -1,6 +1,7 @@
 //! What a person says about an approval, and why it may not count.
 
 use crate::gate::approval::{State, Verdict};
+use crate::identity::assurance::Assurance;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
 
@@ -32,6 +33,12 @@ pub enum DecisionError {
     /// The person is in none of the groups that the stages name.
     #[error("you are in none of the groups that may decide this")]
     NotAnApprover,
+    /// A yes has to come from somebody who proved better who they are.
+    #[error("a yes to this needs a sign-in by {needed} or better")]
+    AssuranceTooLow {
+        /// What the rules demand.
+        needed: Assurance,
+    },
     /// The person stands behind the request: owner, issuer, end user, or in their chain.
     #[error("you stand behind this request, so somebody else has to decide it")]
     SelfApproval,

@@ -112,7 +112,13 @@ impl Approval {
         Ok(Decided::Changed(Box::new(next)))
     }
 
-    fn check(&self, decision: &Decision, chain: &Chain, now: Timestamp) -> Result<(), DecisionError> {
+    /// Everything that speaks against a decision but a missing reason.
+    pub(in crate::gate) fn check(
+        &self,
+        decision: &Decision,
+        chain: &Chain,
+        now: Timestamp,
+    ) -> Result<(), DecisionError> {
         let late = self.state == State::Pending && now >= self.expires_at;
         if late || self.state == State::Expired {
             return Err(DecisionError::Expired);
@@ -125,6 +131,12 @@ impl Approval {
         }
         if !quorum::is_approver(&self.request.stages, &decision.person.groups) {
             return Err(DecisionError::NotAnApprover);
+        }
+        // A no needs no more than the right to say it: it only keeps things as they are.
+        if let Some(needed) = self.request.assurance.filter(|needed| !needed.is_met_by(&decision.assurance))
+            && decision.verdict == Verdict::Approve
+        {
+            return Err(DecisionError::AssuranceTooLow { needed });
         }
         if decision.if_version.is_some_and(|version| version != self.version) {
             return Err(DecisionError::StaleVersion { current: self.version });

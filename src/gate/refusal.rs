@@ -72,7 +72,7 @@ impl Refusal {
             " needs {needs} (rule {rule}). Not a SQL error; do not change the statement. Wait, {again} (valid until {until}). \
              Status: SHOW holdpoint.\"{id}\""
         );
-        let link = format!("{public_url}/v1/approvals/{id}");
+        let link = format!("{public_url}/a/{id}");
         let room = |tail: &str| MESSAGE_BYTES_MAX.saturating_sub(before.len() + after.len() + tail.len());
         let tail = format!(" or {link}");
         let tail = if room(&tail) >= 30 { tail } else { String::new() };
@@ -101,7 +101,7 @@ impl Refusal {
             approval: Some(id.clone()),
             message: fit(format!("{before}{said}{after}")),
             detail: Some(format!("{}. Rules: {}.", clip(&subject(approval), 300), rules(&approval.request.hits))),
-            hint: Some(format!("The request and the decision are kept at {public_url}/v1/approvals/{id}.")),
+            hint: Some(format!("The request and the decision are kept at {public_url}/a/{id}.")),
         }
     }
 

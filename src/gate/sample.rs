@@ -59,6 +59,7 @@ pub(crate) fn request(agent: &str, digest: &str) -> Request {
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed: 1 }],
         reason_required: false,
+        assurance: None,
     }
 }
 

@@ -49,6 +49,7 @@ mod tests {
             hold: Duration::from_secs(300),
             use_within: Duration::from_secs(900),
             reason_required,
+            assurance: None,
         };
         Ruling {
             effect,

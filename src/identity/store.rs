@@ -6,8 +6,11 @@
 use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
 
+use crate::clock::Timestamp;
 use crate::identity::agent::Agent;
 use crate::identity::ids::{AgentName, PersonName};
+use crate::identity::password::Login;
+use crate::identity::session::BrowserSession;
 use crate::identity::token::Token;
 
 /// Why the store did not do what it was asked. Nothing was changed, unless it says otherwise.
@@ -43,8 +46,28 @@ pub trait AgentStore: Send + Sync {
     fn set_agent_disabled(&self, name: AgentName, disabled: bool) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
+/// People's passwords by name, and signed-in browsers by id.
+pub trait LoginStore: Send + Sync {
+    /// One person's way in.
+    fn login(&self, person: &PersonName) -> Result<Option<Login>, StoreError>;
+    /// All of them, by name.
+    fn logins(&self) -> Result<Vec<Login>, StoreError>;
+    /// Adds or replaces one.
+    fn put_login(&self, login: Login) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// One signed-in browser.
+    fn browser_session(&self, id: &str) -> Result<Option<BrowserSession>, StoreError>;
+    /// All of them, by id.
+    fn browser_sessions(&self) -> Result<Vec<BrowserSession>, StoreError>;
+    /// Adds one; [`StoreError::Conflict`] if the id is taken.
+    fn add_browser_session(&self, session: BrowserSession) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Notes a request and nothing else, in one step; [`StoreError::Missing`] if the session has ended.
+    fn touch_browser_session(&self, id: String, at: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Ends these; those that are not there have ended already.
+    fn remove_browser_sessions(&self, ids: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
 /// API tokens by id.
-pub trait TokenStore: Send + Sync {
+pub trait TokenStore: LoginStore {
     /// One token.
     fn token(&self, id: &str) -> Result<Option<Token>, StoreError>;
     /// All tokens, by id.
@@ -54,12 +77,14 @@ pub trait TokenStore: Send + Sync {
     /// Replaces a token; [`StoreError::Missing`] if there is none.
     fn replace_token(&self, token: Token) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Who issued this person's tokens, expired and revoked ones included, each once.
+    /// Who issued this person's tokens, expired and revoked ones included, and who opened a password for them; each once.
     fn issuers_of(&self, person: &PersonName) -> Result<Vec<PersonName>, StoreError> {
         let same = |name: &PersonName| name.0.trim().to_lowercase() == person.0.trim().to_lowercase();
         let tokens = self.tokens()?;
         let mut issuers: Vec<_> =
             tokens.into_iter().filter(|token| same(&token.person)).map(|token| token.issued_by).collect();
+        let logins = self.logins()?;
+        issuers.extend(logins.into_iter().filter(|login| same(&login.person)).flat_map(|login| login.issuers));
         issuers.sort_unstable();
         issuers.dedup();
         Ok(issuers)

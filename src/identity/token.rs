@@ -32,6 +32,23 @@ pub enum Scope {
     RulesWrite,
 }
 
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Admin, Self::ApprovalsDecide, Self::ApprovalsRead, Self::AuditRead, Self::RulesWrite];
+
+    /// Its name in configuration, API and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::ApprovalsDecide => "approvals:decide",
+            Self::ApprovalsRead => "approvals:read",
+            Self::AuditRead => "audit:read",
+            Self::RulesWrite => "rules:write",
+        }
+    }
+}
+
 /// A token as stored. The secret is 32 random bytes, so a plain SHA-256 is enough.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -77,6 +77,6 @@ pub fn held_notice(approval: &Approval, public_url: &str) -> Bytes {
     let what = approval.request.statements.first().map(|one| one.summary.clone()).unwrap_or_default();
     let text = format!("held for approval [{}]: {what}; waiting, Ctrl-C withdraws", approval.id);
     let mut report = Report::new(Severity::Notice, "01000", text);
-    report.detail = Some(format!("{public_url}/v1/approvals/{}", approval.id));
+    report.detail = Some(format!("{public_url}/a/{}", approval.id));
     encoded(&report)
 }

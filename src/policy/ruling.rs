@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::assurance::Assurance;
 use crate::identity::ids::RuleId;
 use crate::policy::action::Action;
 
@@ -42,6 +43,9 @@ pub struct ApprovalPolicy {
     pub use_within: Duration,
     /// The requester must have said why.
     pub reason_required: bool,
+    /// How sure it must be who approves; `None`: anything will do.
+    #[serde(default)]
+    pub assurance: Option<Assurance>,
 }
 
 /// A rule that matched.

@@ -165,6 +165,7 @@ impl Judged {
             joined.hold = joined.hold.min(policy.hold);
             joined.use_within = joined.use_within.min(policy.use_within);
             joined.reason_required |= policy.reason_required;
+            joined.assurance = joined.assurance.max(policy.assurance);
         }
         Some(joined)
     }

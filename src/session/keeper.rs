@@ -129,6 +129,7 @@ impl Keeper {
         {
             return world;
         }
+        let catalog = catalog.with_vouched(rules.vouched(&catalog));
         let classes = Arc::new(rules.class_map(&catalog));
         let world = Arc::new(World { catalog, rules, classes });
         self.world.store(Some(world.clone()));

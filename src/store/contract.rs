@@ -8,10 +8,14 @@ use crate::audit::merkle::{Frontier, leaf};
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, State};
+use crate::gate::budget::{self, BudgetStore, CounterRow};
 use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite};
+use crate::gate::inherit::{Inherited, InheritedStore, Target};
 use crate::gate::life::Times;
 use crate::gate::sample;
 use crate::identity::ids::{AgentName, ApprovalId, PersonName};
+use crate::identity::password::Login;
+use crate::identity::session::{BrowserSession, Proof, Span};
 use crate::identity::store::{AgentStore, KeyName, KeyStore, StoreError, TokenStore};
 use crate::identity::token::{Scope, Token};
 use crate::store::memory::MemoryStore;
@@ -179,12 +183,82 @@ async fn tokens_are_kept(store: &dyn TokenStore) {
     assert_eq!(issuers, vec![PersonName("ivan".into()), PersonName("root".into())]);
 }
 
+async fn ways_in_are_kept_and_whoever_opened_one_is_an_issuer(store: &dyn TokenStore) {
+    let mut login = Login::new(PersonName("dana".into()));
+    assert_eq!(store.login(&login.person).unwrap(), None);
+    login.invite(PersonName("ada".into()), Timestamp::from_millis(1000));
+    store.put_login(login.clone()).await.unwrap();
+    login.set("$argon2id$".into(), Some(PersonName("root".into())), Timestamp::from_millis(5));
+    store.put_login(login.clone()).await.unwrap();
+    assert_eq!(store.login(&login.person).unwrap(), Some(login.clone()));
+    assert_eq!(store.logins().unwrap(), vec![login]);
+    let issuers = store.issuers_of(&PersonName("Dana ".into())).unwrap();
+    assert_eq!(issuers, vec![PersonName("ada".into()), PersonName("root".into())]);
+}
+
+async fn browser_sessions_end_for_good(store: &dyn TokenStore) {
+    let at = Timestamp::from_millis;
+    let proof = Proof {
+        person: PersonName("dana".into()),
+        assurance: "password".into(),
+        groups: vec!["dba".into()],
+        at: at(0),
+    };
+    let span = Span { idle: std::time::Duration::from_secs(1), most: std::time::Duration::from_secs(9) };
+    let (session, _) = BrowserSession::open(proof, span, at(0));
+    store.add_browser_session(session.clone()).await.unwrap();
+    assert!(matches!(store.add_browser_session(session.clone()).await, Err(StoreError::Conflict(_))));
+    store.touch_browser_session(session.id.clone(), at(7)).await.unwrap();
+    let seen = BrowserSession { last_seen_at: at(7), ..session.clone() };
+    assert_eq!(store.browser_session(&session.id).unwrap().as_ref(), Some(&seen));
+    assert_eq!(store.browser_sessions().unwrap(), vec![seen]);
+    store.remove_browser_sessions(vec![session.id.clone(), "gone".into()]).await.unwrap();
+    assert_eq!(store.browser_session(&session.id).unwrap(), None);
+    let late = store.touch_browser_session(session.id.clone(), at(8)).await;
+    assert!(matches!(late, Err(StoreError::Missing(_))), "a late request brings no session back");
+}
+
 async fn keys_are_made_once(store: &dyn KeyStore) {
     assert!(store.key(KeyName::Masking).unwrap().is_none());
     let first = store.key_or_insert(KeyName::Masking, Zeroizing::new([1; 32])).await.unwrap();
     let second = store.key_or_insert(KeyName::Masking, Zeroizing::new([2; 32])).await.unwrap();
     assert_eq!((*first, *second), ([1; 32], [1; 32]));
     assert!(store.key(KeyName::AuditSigning).unwrap().is_none());
+}
+
+async fn inherited_classes_are_kept(store: &dyn InheritedStore) {
+    let entry = |number: i16| Inherited {
+        database: "shop".into(),
+        target: Target {
+            relation: "public.copy".into(),
+            key: None,
+            number: Some(number),
+            column: None,
+            class: "pii.email".into(),
+            source: String::new(),
+        },
+        agent: AgentName("bot".into()),
+        approval: None,
+        at: Timestamp::from_millis(0),
+    };
+    store.put_inherited(vec![entry(1), entry(2)]).await.unwrap();
+    let pinned = Inherited { at: Timestamp::from_millis(5), ..entry(2) };
+    store.put_inherited(vec![pinned.clone()]).await.unwrap();
+    assert_eq!(store.inherited().unwrap(), vec![entry(1), pinned]);
+    store.remove_inherited(entry(1).id()).await.unwrap();
+    assert!(matches!(store.remove_inherited(entry(1).id()).await, Err(StoreError::Missing(_))));
+    assert_eq!(store.inherited().unwrap().len(), 1);
+}
+
+async fn counters_are_replaced(store: &dyn BudgetStore) {
+    let row = |class: &str, rows: u64| CounterRow {
+        agent: AgentName("bot".into()),
+        class: class.into(),
+        spans: vec![budget::Span { until: Timestamp::from_millis(9), rows, probes: 1 }],
+    };
+    store.put_counters(vec![row("a", 1), row("b", 2)]).await.unwrap();
+    store.put_counters(vec![row("a", 5)]).await.unwrap();
+    assert_eq!(store.counters().unwrap(), vec![row("a", 5), row("b", 2)]);
 }
 
 macro_rules! contract {
@@ -214,5 +288,9 @@ contract!(
     checkpoints_are_kept_in_order,
     agents_are_kept,
     tokens_are_kept,
+    ways_in_are_kept_and_whoever_opened_one_is_an_issuer,
+    browser_sessions_end_for_good,
     keys_are_made_once,
+    inherited_classes_are_kept,
+    counters_are_replaced,
 );

@@ -6,11 +6,16 @@ use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 
 use crate::audit::store::{AuditStore, StoredCheckpoint};
+use crate::clock::Timestamp;
 use crate::gate::approval::Approval;
+use crate::gate::budget::{BudgetStore, CounterRow};
 use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::inherit::{Inherited, InheritedStore};
 use crate::identity::agent::Agent;
-use crate::identity::ids::{AgentName, ApprovalId};
-use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, StoreError, TokenStore};
+use crate::identity::ids::{AgentName, ApprovalId, PersonName};
+use crate::identity::password::Login;
+use crate::identity::session::BrowserSession;
+use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, LoginStore, StoreError, TokenStore};
 use crate::identity::token::Token;
 
 /// What happens to writes.
@@ -34,6 +39,10 @@ pub enum Part {
     Audit,
     /// Agents, tokens, keys.
     Identity,
+    /// Inherited classes.
+    Inherited,
+    /// What of budgets was used.
+    Budgets,
 }
 
 /// A store that forgets everything when it is dropped.
@@ -47,19 +56,25 @@ struct State {
     approvals: HashMap<ApprovalId, Approval>,
     agents: BTreeMap<AgentName, Agent>,
     tokens: BTreeMap<String, Token>,
+    logins: BTreeMap<PersonName, Login>,
+    browser_sessions: BTreeMap<String, BrowserSession>,
     keys: HashMap<KeyName, Key>,
     records: Vec<String>,
     checkpoints: Vec<StoredCheckpoint>,
-    faults: [Fault; 3],
+    inherited: BTreeMap<String, Inherited>,
+    budgets: BTreeMap<String, CounterRow>,
+    faults: [Fault; 5],
 }
 
 impl State {
     fn fault(&mut self, part: Part) -> &mut Fault {
-        let [approvals, audit, identity] = &mut self.faults;
+        let [approvals, audit, identity, inherited, budgets] = &mut self.faults;
         match part {
             Part::Approvals => approvals,
             Part::Audit => audit,
             Part::Identity => identity,
+            Part::Inherited => inherited,
+            Part::Budgets => budgets,
         }
     }
 }
@@ -210,6 +225,52 @@ impl AgentStore for MemoryStore {
     }
 }
 
+impl LoginStore for MemoryStore {
+    fn login(&self, person: &PersonName) -> Result<Option<Login>, StoreError> {
+        Ok(self.state.lock().logins.get(person).cloned())
+    }
+
+    fn logins(&self) -> Result<Vec<Login>, StoreError> {
+        Ok(self.state.lock().logins.values().cloned().collect())
+    }
+
+    fn put_login(&self, login: Login) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            state.logins.insert(login.person.clone(), login);
+            Ok(())
+        })
+    }
+
+    fn browser_session(&self, id: &str) -> Result<Option<BrowserSession>, StoreError> {
+        Ok(self.state.lock().browser_sessions.get(id).cloned())
+    }
+
+    fn browser_sessions(&self) -> Result<Vec<BrowserSession>, StoreError> {
+        Ok(self.state.lock().browser_sessions.values().cloned().collect())
+    }
+
+    fn add_browser_session(&self, session: BrowserSession) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            insert(&mut state.browser_sessions, session.id.clone(), session, "browser session")
+        })
+    }
+
+    fn touch_browser_session(&self, id: String, at: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            let missing = || StoreError::Missing(format!("browser session {id}"));
+            state.browser_sessions.get_mut(&id).ok_or_else(missing)?.last_seen_at = at;
+            Ok(())
+        })
+    }
+
+    fn remove_browser_sessions(&self, ids: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Identity, |state| {
+            state.browser_sessions.retain(|id, _| !ids.contains(id));
+            Ok(())
+        })
+    }
+}
+
 impl TokenStore for MemoryStore {
     fn token(&self, id: &str) -> Result<Option<Token>, StoreError> {
         Ok(self.state.lock().tokens.get(id).cloned())
@@ -235,6 +296,38 @@ impl KeyStore for MemoryStore {
 
     fn key_or_insert(&self, name: KeyName, fresh: Key) -> BoxFuture<'_, Result<Key, StoreError>> {
         self.write(Part::Identity, |state| Ok(state.keys.entry(name).or_insert(fresh).clone()))
+    }
+}
+
+impl InheritedStore for MemoryStore {
+    fn put_inherited(&self, entries: Vec<Inherited>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Inherited, |state| {
+            state.inherited.extend(entries.into_iter().map(|one| (one.id(), one)));
+            Ok(())
+        })
+    }
+
+    fn remove_inherited(&self, id: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Inherited, |state| {
+            state.inherited.remove(&id).map(|_| ()).ok_or_else(|| StoreError::Missing("inherited class".to_owned()))
+        })
+    }
+
+    fn inherited(&self) -> Result<Vec<Inherited>, StoreError> {
+        Ok(self.state.lock().inherited.values().cloned().collect())
+    }
+}
+
+impl BudgetStore for MemoryStore {
+    fn put_counters(&self, rows: Vec<CounterRow>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Budgets, |state| {
+            state.budgets.extend(rows.into_iter().map(|row| (row.id(), row)));
+            Ok(())
+        })
+    }
+
+    fn counters(&self) -> Result<Vec<CounterRow>, StoreError> {
+        Ok(self.state.lock().budgets.values().cloned().collect())
     }
 }
 

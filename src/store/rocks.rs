@@ -6,6 +6,7 @@
 mod approvals;
 mod audit;
 mod columns;
+mod guard;
 mod identity;
 
 use std::path::Path;
@@ -74,7 +75,9 @@ impl RocksStore {
         check_columns(path)?;
         let mut options = options();
         options.set_max_open_files(-1);
-        let names = ALL.map(|column| column.name);
+        // A store that an older version wrote last lacks the newer columns; nothing is in them.
+        let there = DB::list_cf(&Options::default(), path).map_err(failed)?;
+        let names = ALL.map(|column| column.name).into_iter().filter(|name| there.iter().any(|known| known == name));
         let db = DB::open_cf_as_secondary(&options, path, scratch, names).map_err(failed)?;
         let store = Self::new(db, false);
         store.catch_up()?;

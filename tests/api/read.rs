@@ -17,6 +17,7 @@ async fn pending_approval_is_listed_and_shown_with_its_version_as_etag() {
     assert_eq!(shown.json["state"], "pending");
     assert_eq!(shown.json["progress"], json!([{"groups": ["dba"], "needed": 1, "have": 0}]));
     assert_eq!(shown.json["links"]["self"], json!(format!("https://holdpoint.test/v1/approvals/{id}")));
+    assert_eq!(shown.json["links"]["page"], json!(format!("https://holdpoint.test/a/{id}")));
 }
 
 #[tokio::test]

@@ -13,11 +13,15 @@ use axum::response::Response;
 use futures_util::future::BoxFuture;
 use holdpoint::api;
 use holdpoint::api::problem::TYPE_BASE;
+use holdpoint::api::signin::SignIn;
+use holdpoint::api::signin::oidc::provider::Provider;
 use holdpoint::api::state::{ApiState, Check, Explain, RulesDoor};
 use holdpoint::audit::checkpoint::NoteSigner;
 use holdpoint::audit::log::{AuditLog, LogOptions};
 use holdpoint::audit::meters;
 use holdpoint::clock::{Clock, Timestamp};
+use holdpoint::config::oidc::OidcConfig;
+use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Requester, ShownStatement, Target};
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
 use holdpoint::gate::desk::{Desk, DeskLimits, DeskParts};
@@ -100,7 +104,7 @@ pub struct Rig {
 }
 
 /// Name, groups, scopes. `mia` owns every agent, `ivan` issued its credential, `uma` is the person it works for.
-const PEOPLE: [(&str, &[&str], &[Scope]); 10] = [
+const PEOPLE: [(&str, &[&str], &[Scope]); 11] = [
     ("dana", &["dba"], &[Scope::ApprovalsRead, Scope::ApprovalsDecide]),
     ("erik", &["dba", "data-stewards"], &[Scope::ApprovalsRead, Scope::ApprovalsDecide]),
     ("mia", &["dba"], &[Scope::ApprovalsRead, Scope::ApprovalsDecide]),
@@ -110,11 +114,19 @@ const PEOPLE: [(&str, &[&str], &[Scope]); 10] = [
     ("rita", &[], &[Scope::ApprovalsRead]),
     ("aud", &[], &[Scope::AuditRead]),
     ("ada", &["dba"], &[Scope::Admin, Scope::RulesWrite]),
+    ("olaf", &["ops", "auditors"], &[]),
     ("all", &[], &[Scope::Admin, Scope::ApprovalsRead, Scope::ApprovalsDecide, Scope::AuditRead]),
 ];
 
 impl Rig {
     pub async fn new() -> Self {
+        Self::with(sign_in(), None).await
+    }
+
+    /// With these settings for signing in, and this identity provider.
+    pub async fn with(sign_in: SignInConfig, oidc: Option<OidcConfig>) -> Self {
+        // The client towards an identity provider needs one, as `main` installs it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock(AtomicI64::new(1_795_165_924_000)));
         let store = Arc::new(MemoryStore::new());
         let signer = NoteSigner::new("holdpoint.test", &[7; 32]);
@@ -134,7 +146,9 @@ impl Rig {
         let (running, stopped) = (desk.clone(), stop.clone());
         tokio::spawn(async move { running.run(stopped.cancelled()).await });
         let check_works = Arc::new(AtomicBool::new(true));
-        let state = state(&clock, &store, desk, audit, &check_works);
+        let oidc = oidc.map(|oidc| Provider::new(oidc, clock.clone()).unwrap());
+        let sign_in = SignIn::new(sign_in, oidc);
+        let state = ApiState { sign_in: Arc::new(sign_in), ..state(&clock, &store, desk, audit, &check_works) };
         let mut rig = Self {
             router: api::router(state.clone()),
             state,
@@ -188,6 +202,18 @@ impl Rig {
         let times = Times { expires: Duration::from_secs(3600), use_within: Duration::from_secs(900) };
         let ticket = self.state.desk.open(request(agent, needed), times).await.unwrap();
         ticket.id().to_string()
+    }
+
+    /// A pending approval of exactly this request.
+    pub async fn asked(&self, request: ApprovalRequest) -> String {
+        self.agent(&request.requester.agent.0).await;
+        let times = Times { expires: Duration::from_secs(3600), use_within: Duration::from_secs(900) };
+        self.state.desk.open(request, times).await.unwrap().id().to_string()
+    }
+
+    /// An answer of the router, whatever it is.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// An approval of this id, put into the store behind the desk's back.
@@ -333,10 +359,18 @@ fn state(
         public_url: "https://holdpoint.test".into(),
         identity_writes: Arc::default(),
         answers: Arc::default(),
+        sign_in: Arc::new(SignIn::new(SignInConfig::default(), None)),
     }
 }
 
-fn request(agent: &str, needed: u16) -> ApprovalRequest {
+/// The page gives `ops` what `ada` has by token, and `auditors` the log.
+pub fn sign_in() -> SignInConfig {
+    let scopes =
+        BTreeMap::from([(Scope::Admin, vec!["ops".to_owned()]), (Scope::AuditRead, vec!["auditors".to_owned()])]);
+    SignInConfig { scopes, ..SignInConfig::default() }
+}
+
+pub fn request(agent: &str, needed: u16) -> ApprovalRequest {
     let claims = Claims {
         end_user: Some("uma".into()),
         reason: Some("weekly\u{1b}[2J \u{202e}report".into()),
@@ -376,5 +410,6 @@ fn request(agent: &str, needed: u16) -> ApprovalRequest {
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed }],
         reason_required: false,
+        assurance: None,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use holdpoint::audit::event::Event;
 use holdpoint::clock::Timestamp;
+use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::config::{
     ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, Protocol,
     SslMode, Upstream,
@@ -143,6 +144,8 @@ pub fn config(tls: ClientTls, shop: Upstream) -> Config {
         rules: None,
         databases: [("shop".to_owned(), shop)].into(),
         people: vec![],
+        sign_in: SignInConfig::default(),
+        oidc: None,
         hold: HoldConfig {
             hold: Duration::from_secs(300),
             hold_in_transaction: Duration::from_secs(60),

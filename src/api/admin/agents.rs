@@ -188,7 +188,10 @@ pub async fn act(
 }
 
 /// The desk records it, sets it, and tells whoever waits.
-async fn switch(state: &ApiState, agent: &AgentName, off: bool, caller: &Caller) -> Result<(), Problem> {
+///
+/// # Errors
+/// No such agent, or store or audit fail.
+pub async fn switch(state: &ApiState, agent: &AgentName, off: bool, caller: &Caller) -> Result<(), Problem> {
     match state.desk.kill(agent, off, caller.person.clone()).await {
         Ok(()) => Ok(()),
         Err(DeskError::NotFound) => Err(Problem::not_found(format!("agent {agent}"))),

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::api::auth::{Caller, scope_name, scope_named};
+use crate::api::auth::{Caller, scope_named};
 use crate::api::extract::{Body, span};
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::state::ApiState;
@@ -45,7 +45,7 @@ impl From<Token> for TokenBody {
         Self {
             id: token.id,
             person: token.person.0,
-            scopes: token.scopes.into_iter().map(|scope| scope_name(scope).to_owned()).collect(),
+            scopes: token.scopes.into_iter().map(|scope| scope.as_str().to_owned()).collect(),
             created_at: token.created_at,
             issued_by: token.issued_by.0,
             expires_at: token.expires_at,

@@ -18,7 +18,7 @@ use crate::gate::desk::DeskError;
 use crate::identity::token::Scope;
 
 /// Longest reason, in characters.
-const REASON_CHARS_MAX: usize = 500;
+pub const REASON_CHARS_MAX: usize = 500;
 
 /// What the command line calls itself in `User-Agent`.
 pub const CLI_USER_AGENT: &str = concat!("holdpoint-cli/", env!("CARGO_PKG_VERSION"));
@@ -37,15 +37,20 @@ pub struct DecisionBody {
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
+pub enum Verb {
+    /// Say yes.
     Approve,
+    /// Say no.
     Deny,
+    /// Take back what was approved and not used.
     Revoke,
+    /// Take the request back, as somebody behind it.
     Withdraw,
 }
 
 impl Verb {
-    fn named(name: &str) -> Option<Self> {
+    /// The verb of this name.
+    pub fn named(name: &str) -> Option<Self> {
         match name {
             "approve" => Some(Self::Approve),
             "deny" => Some(Self::Deny),
@@ -78,7 +83,7 @@ pub async fn decide(
         Problem::new(Kind::NotFound, "say what to do: `:approve`, `:deny`, `:revoke` or `:withdraw` after the id")
     })?;
     let if_version = if_match(&headers)?;
-    let body = checked(body)?;
+    let body = DecisionBody { reason: reason(body.reason)?, ..body };
     let approval = find(&state, id)?;
     if verb == Verb::Approve && if_version.is_none() && body.digest.is_none() {
         let detail = "say what you were shown: send its `digest` in the body, or its ETag in `If-Match`";
@@ -112,7 +117,11 @@ pub async fn decide(
     Ok(rebuild(answer, false))
 }
 
-async fn carry_out(
+/// Hands a decision to the desk, whichever surface it comes from. The verdict is the verb's.
+///
+/// # Errors
+/// What the desk refused, in words.
+pub async fn carry_out(
     state: &ApiState,
     verb: Verb,
     approval: Approval,
@@ -120,7 +129,10 @@ async fn carry_out(
 ) -> Result<Approval, Problem> {
     let id = approval.id.clone();
     let done = match verb {
-        Verb::Approve => state.desk.decide(&id, decision).await,
+        Verb::Approve => {
+            decision.verdict = Verdict::Approve;
+            state.desk.decide(&id, decision).await
+        }
         Verb::Deny => {
             decision.verdict = Verdict::Deny;
             state.desk.decide(&id, decision).await
@@ -171,18 +183,22 @@ fn decision(caller: &Caller, body: DecisionBody, if_version: Option<u64>, header
         verdict: Verdict::Approve,
         reason: body.reason,
         via: if agent.starts_with("holdpoint-cli/") { "cli" } else { "api" }.to_owned(),
-        assurance: "token".to_owned(),
+        assurance: caller.assurance.clone(),
         digest: body.digest,
         if_version,
     }
 }
 
-fn checked(mut body: DecisionBody) -> Result<DecisionBody, Problem> {
-    let reason = body.reason.take().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+/// A reason as it counts: trimmed, blank is none.
+///
+/// # Errors
+/// [`Kind::BadRequest`] above [`REASON_CHARS_MAX`].
+pub fn reason(given: Option<String>) -> Result<Option<String>, Problem> {
+    let reason = given.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     if reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
         return Err(Problem::bad_request(format!("reason is longer than {REASON_CHARS_MAX} characters")));
     }
-    Ok(DecisionBody { reason, digest: body.digest })
+    Ok(reason)
 }
 
 /// The version in `If-Match`, RFC 9110 §13.1.1: one strong tag. `*` says nothing about what was seen and counts as absent.
@@ -229,9 +245,8 @@ mod tests {
 
     #[test]
     fn blank_reason_is_no_reason_and_a_long_one_is_refused() {
-        let body = |reason: String| DecisionBody { reason: Some(reason), digest: None };
-        assert_eq!(checked(body("  ".into())).unwrap().reason, None);
-        assert!(checked(body("ä".repeat(500))).is_ok());
-        assert_eq!(checked(body("ä".repeat(501))).unwrap_err().kind, Kind::BadRequest);
+        assert_eq!(reason(Some("  ".into())), Ok(None));
+        assert!(reason(Some("ä".repeat(500))).is_ok());
+        assert_eq!(reason(Some("ä".repeat(501))).unwrap_err().kind, Kind::BadRequest);
     }
 }

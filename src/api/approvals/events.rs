@@ -45,13 +45,22 @@ pub struct ChangeBody {
         (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
 pub async fn events(State(state): State<ApiState>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     caller.require(Scope::ApprovalsRead)?;
+    stream(&state, &headers, None)
+}
+
+/// The stream for a reader that may read; ends after `span`, if one is given.
+///
+/// # Errors
+/// The audit log or the store fails.
+pub fn stream(state: &ApiState, headers: &HeaderMap, span: Option<Duration>) -> Result<Response, Problem> {
     // Subscribe first, look back second: a change in between is told twice, not lost.
     let changes = state.desk.subscribe();
     let ready = match headers.get("last-event-id") {
-        Some(last) => missed(&state, last)?,
+        Some(last) => missed(state, last)?,
         None => VecDeque::new(),
     };
-    let feed = Feed { changes, draining: state.draining.clone(), ready };
+    let ends = span.map(|span| tokio::time::Instant::now() + span);
+    let feed = Feed { changes, draining: state.draining.clone(), ready, ends };
     let stream = stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
     let sse = Sse::new(stream::StreamExt::map(stream, |event: Result<Event, Infallible>| event))
         .keep_alive(KeepAlive::new().interval(PING_EVERY).text("ping"));
@@ -100,6 +109,7 @@ struct Feed {
     changes: Receiver<Change>,
     draining: CancellationToken,
     ready: VecDeque<Event>,
+    ends: Option<tokio::time::Instant>,
 }
 
 impl Feed {
@@ -108,8 +118,16 @@ impl Feed {
         if let Some(event) = self.ready.pop_front() {
             return Some(event);
         }
+        let ends = self.ends;
+        let over = async {
+            match ends {
+                Some(ends) => tokio::time::sleep_until(ends).await,
+                None => std::future::pending().await,
+            }
+        };
         let received = tokio::select! {
             received = self.changes.recv() => received,
+            () = over => return None,
             () = self.draining.cancelled() => return None,
         };
         match received {

@@ -34,13 +34,16 @@ pub struct Links {
     /// This resource.
     #[serde(rename = "self")]
     pub itself: String,
+    /// The page about it.
+    pub page: String,
 }
 
 impl Resource {
     /// Dresses a stored approval for the outside.
     pub fn new(approval: Approval, public_url: &str) -> Self {
         let progress = progress(&approval.request.stages, &approval.reviews);
-        let links = Links { itself: format!("{public_url}/v1/approvals/{}", approval.id) };
+        let id = &approval.id;
+        let links = Links { itself: format!("{public_url}/v1/approvals/{id}"), page: format!("{public_url}/a/{id}") };
         Self { approval, progress, links }
     }
 }

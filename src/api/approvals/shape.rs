@@ -69,6 +69,8 @@ pub struct RequestShape {
     pub stages: Vec<StageShape>,
     /// The requester had to say why.
     pub reason_required: bool,
+    /// How sure it must be who approves: `token`, `password`, `oidc` or `oidc+mfa`; null: anything will do.
+    pub assurance: Option<String>,
 }
 
 /// Who asks. All but `claims` is proved.

@@ -103,7 +103,7 @@ fn full_approval() -> Value {
         "use_within_seconds": 900, "use_by": at, "decided_at": at, "waiting": true,
         "request": {
             "digest": "d", "rules_version": "r", "classes": [], "masked_columns": [], "in_transaction": false,
-            "rows_so_far": 1, "reason_required": true, "stages": [{"groups": ["dba"], "needed": 1}],
+            "rows_so_far": 1, "reason_required": true, "assurance": "oidc", "stages": [{"groups": ["dba"], "needed": 1}],
             "requester": {"agent": "bot", "owner": "mia", "issued_by": "root", "session": 1, "client_addr": "a",
                 "claims": {"reason": null, "ticket": null, "end_user": null, "model": null, "application_name": null, "traceparent": null}},
             "target": {"protocol": "postgres", "database": "shop", "role": "app"},
@@ -112,7 +112,7 @@ fn full_approval() -> Value {
         },
         "reviews": [{"person": "p", "verdict": "approve", "reason": null, "at": at, "via": "api", "assurance": "token", "groups": [], "digest_seen": "d"}],
         "execution": {"started_at": at, "ended_at": at, "rows": 1, "code": null},
-        "progress": [{"groups": ["dba"], "needed": 1, "have": 1}], "links": {"self": "l"}
+        "progress": [{"groups": ["dba"], "needed": 1, "have": 1}], "links": {"self": "l", "page": "p"}
     })
 }
 

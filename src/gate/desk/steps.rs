@@ -224,6 +224,25 @@ impl Desk {
         Ok((approval, next, vec![event]))
     }
 
+    /// Could this person, proved like this, say yes to this request as it is now? For surfaces that explain why they show no buttons: nothing is
+    /// recorded, and [`Desk::decide`] checks again.
+    ///
+    /// # Errors
+    /// See [`DecisionError`].
+    pub fn may_decide(&self, approval: &Approval, person: &Person, assurance: &str) -> Result<(), DecisionError> {
+        let chain = self.chain(approval).map_err(|error| DecisionError::Store(error.to_string()))?;
+        let decision = Decision {
+            person: person.clone(),
+            verdict: Verdict::Approve,
+            reason: None,
+            via: String::new(),
+            assurance: assurance.to_owned(),
+            digest: None,
+            if_version: None,
+        };
+        approval.check(&decision, &chain, self.parts.clock.now())
+    }
+
     fn for_decision(&self, id: &ApprovalId) -> Result<Approval, DecisionError> {
         let found = self.get(id).map_err(|error| DecisionError::Store(error.to_string()))?;
         found.ok_or(DecisionError::NotFound)

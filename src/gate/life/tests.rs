@@ -46,6 +46,23 @@ fn decide(approval: &Approval, decision: &Decision, now: Timestamp) -> Result<Ap
 }
 
 #[test]
+fn a_yes_needs_the_assurance_that_the_rules_demand_and_a_no_does_not() {
+    let approval = pending(1);
+    let chain = chain(&approval);
+    let request = Request { assurance: Some(crate::identity::assurance::Assurance::Oidc), ..approval.request.clone() };
+    let approval = Approval { request, ..approval };
+    let weak = says("dana", Verdict::Approve);
+    let too_low = DecisionError::AssuranceTooLow { needed: crate::identity::assurance::Assurance::Oidc };
+    assert_eq!(approval.decide(&weak, &chain, at(1)), Err(too_low));
+    let strong = Decision { assurance: "oidc+mfa".into(), ..weak };
+    assert!(
+        matches!(approval.decide(&strong, &chain, at(1)), Ok(Decided::Changed(next)) if next.state == State::Approved)
+    );
+    let no = says("dana", Verdict::Deny);
+    assert!(matches!(approval.decide(&no, &chain, at(1)), Ok(Decided::Changed(next)) if next.state == State::Denied));
+}
+
+#[test]
 fn approval_after_the_deadline_comes_too_late() {
     assert_eq!(decide(&pending(1), &says("dana", Verdict::Approve), at(60)), Err(DecisionError::Expired));
 }

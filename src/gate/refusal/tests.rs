@@ -116,7 +116,7 @@ fn no_message_is_long_or_broken_whatever_goes_in() {
 fn advice_survives_a_long_subject() {
     let long = approval(&"x".repeat(1000), "ddl-needs-dba", &["dba"]);
     let message = Refusal::pending(&long, URL).message;
-    assert!(message.contains("do not change the statement") && message.contains("/v1/approvals/apr_"), "{message}");
+    assert!(message.contains("do not change the statement") && message.contains("/a/apr_"), "{message}");
 }
 
 #[test]

@@ -169,7 +169,8 @@ impl std::fmt::Display for Explanation {
         if let Some(approval) = &self.ruling.approval {
             let reason = if approval.reason_required { ", a reason is required" } else { "" };
             let [expires, hold, used] = [approval.expires, approval.hold, approval.use_within].map(span::format);
-            writeln!(f, "approval   {}{reason}", needs(approval))?;
+            let sure = approval.assurance.map(|least| format!(", by {least} or better")).unwrap_or_default();
+            writeln!(f, "approval   {}{reason}{sure}", needs(approval))?;
             writeln!(f, "           decided within {expires}, held for {hold}, used within {used}")?;
         }
         match self.told() {

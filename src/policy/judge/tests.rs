@@ -196,7 +196,7 @@ fn bulk_is_decided_by_bound_then_estimate_then_doubt() {
         (RowBound::Unbounded, Some(1001), Effect::Hold),
         (RowBound::Unbounded, None, Effect::Hold),
     ] {
-        let evidence = Evidence { estimated_rows: estimate, estimated_changed: None };
+        let evidence = Evidence { estimated_rows: estimate, estimated_changed: None, ..Evidence::default() };
         let ruling = bench.judge(&bench.select(&["orders.id"], bound), evidence);
         assert_eq!(ruling.effect, effect, "{bound:?} {estimate:?}");
     }
@@ -393,7 +393,7 @@ fn stages_are_joined_and_the_shorter_times_win() {
     let bench = Bench::rules(
         "defaults: { approval: { stages: [{ groups: [fallback] }], use_within: 2m } }
 rules:
-  - { id: a, then: hold, approval: { stages: [{ groups: [dba] }], expires: 2h, hold: 10s } }
+  - { id: a, then: hold, approval: { stages: [{ groups: [dba] }], expires: 2h, hold: 10s, assurance: oidc } }
   - { id: b, then: hold, approval: { stages: [{ groups: [dba], needed: 2 }, { groups: [legal] }], expires: 1h, reason: required } }
   - { id: c, mode: warn, then: hold, approval: { stages: [{ groups: [ceo] }], expires: 1s } }",
     );
@@ -403,6 +403,7 @@ rules:
     assert_eq!(approval.stages, [stage("dba", 2), stage("legal", 1)]);
     assert_eq!((approval.expires.as_secs(), approval.hold.as_secs(), approval.use_within.as_secs()), (3600, 10, 120));
     assert!(approval.reason_required);
+    assert_eq!(approval.assurance, Some(crate::identity::assurance::Assurance::Oidc));
 }
 
 #[test]

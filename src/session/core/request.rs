@@ -75,6 +75,7 @@ impl Core {
             rows_so_far: held.rows_so_far,
             stages: held.policy.stages.clone(),
             reason_required: held.policy.reason_required,
+            assurance: held.policy.assurance,
         }
     }
 }

@@ -18,13 +18,34 @@ pub(super) const APPROVALS_OPEN: Column = Column { name: "approvals_open" };
 pub(super) const AGENTS: Column = Column { name: "agents" };
 /// Token id -> token (hashes only).
 pub(super) const TOKENS: Column = Column { name: "tokens" };
+/// Person -> password and link (hashes only).
+pub(super) const LOGINS: Column = Column { name: "logins" };
+/// Hash of the cookie -> signed-in browser.
+pub(super) const BROWSER_SESSIONS: Column = Column { name: "browser_sessions" };
 /// Key name -> 32 secret bytes.
 pub(super) const KEYS: Column = Column { name: "keys" };
+/// Database, relation, column number and class -> inherited class.
+pub(super) const INHERITED: Column = Column { name: "inherited" };
+/// Agent and class -> what of the budget was used when.
+pub(super) const BUDGETS: Column = Column { name: "budgets" };
 /// Position (8 bytes, big-endian) -> audit record in canonical JSON.
 pub(super) const AUDIT: Column = Column { name: "audit" };
 /// Records covered (8 bytes, big-endian) -> checkpoint.
 pub(super) const CHECKPOINTS: Column = Column { name: "checkpoints" };
 
 /// All of them.
-pub(super) const ALL: [Column; 9] =
-    [META, APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, AGENTS, TOKENS, KEYS, AUDIT, CHECKPOINTS];
+pub(super) const ALL: [Column; 13] = [
+    META,
+    APPROVALS,
+    APPROVALS_BY_TIME,
+    APPROVALS_OPEN,
+    AGENTS,
+    TOKENS,
+    LOGINS,
+    BROWSER_SESSIONS,
+    KEYS,
+    INHERITED,
+    BUDGETS,
+    AUDIT,
+    CHECKPOINTS,
+];

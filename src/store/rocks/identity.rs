@@ -1,15 +1,18 @@
-//! Agents, tokens and keys in RocksDB.
+//! Agents, tokens, people's ways in and keys in RocksDB.
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::clock::Timestamp;
 use crate::identity::agent::Agent;
-use crate::identity::ids::AgentName;
-use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, StoreError, TokenStore};
+use crate::identity::ids::{AgentName, PersonName};
+use crate::identity::password::Login;
+use crate::identity::session::BrowserSession;
+use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, LoginStore, StoreError, TokenStore};
 use crate::identity::token::Token;
-use crate::store::rocks::columns::{AGENTS, Column, KEYS, TOKENS};
+use crate::store::rocks::columns::{AGENTS, BROWSER_SESSIONS, Column, KEYS, LOGINS, TOKENS};
 use crate::store::rocks::{Inner, RocksStore};
 
 impl RocksStore {
@@ -75,6 +78,45 @@ impl AgentStore for RocksStore {
 
     fn set_agent_disabled(&self, name: AgentName, disabled: bool) -> BoxFuture<'_, Result<(), StoreError>> {
         self.update(AGENTS, name.0, move |agent: Agent| Agent { disabled, ..agent })
+    }
+}
+
+impl LoginStore for RocksStore {
+    fn login(&self, person: &PersonName) -> Result<Option<Login>, StoreError> {
+        self.inner.value(LOGINS, person.0.as_bytes())
+    }
+
+    fn logins(&self) -> Result<Vec<Login>, StoreError> {
+        self.inner.values(LOGINS)
+    }
+
+    fn put_login(&self, login: Login) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.change(move |batch, inner| inner.put(batch, LOGINS, login.person.0.as_bytes(), &login))
+    }
+
+    fn browser_session(&self, id: &str) -> Result<Option<BrowserSession>, StoreError> {
+        self.inner.value(BROWSER_SESSIONS, id.as_bytes())
+    }
+
+    fn browser_sessions(&self) -> Result<Vec<BrowserSession>, StoreError> {
+        self.inner.values(BROWSER_SESSIONS)
+    }
+
+    fn add_browser_session(&self, session: BrowserSession) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.add(BROWSER_SESSIONS, session.id.clone(), session)
+    }
+
+    fn touch_browser_session(&self, id: String, at: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.update(BROWSER_SESSIONS, id, move |session: BrowserSession| BrowserSession { last_seen_at: at, ..session })
+    }
+
+    fn remove_browser_sessions(&self, ids: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.change(move |batch, inner| {
+            for id in ids {
+                batch.delete_cf(inner.column(BROWSER_SESSIONS)?, id.as_bytes());
+            }
+            Ok(())
+        })
     }
 }
 

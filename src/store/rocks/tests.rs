@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::*;
 use crate::audit::store::AuditStore;
 use crate::gate::sample;
-use crate::identity::store::AgentStore;
+use crate::identity::store::{AgentStore, LoginStore};
 use crate::store::contract::Scratch;
 
 fn put_raw(store: &RocksStore, column: Column, key: &str, value: &str) {
@@ -51,6 +51,24 @@ fn a_newer_layout_is_refused() {
     put_raw(&store, META, SCHEMA_KEY, "2");
     drop(store);
     assert!(matches!(RocksStore::open(scratch.path()), Err(StoreError::Unreadable(_))));
+}
+
+#[test]
+fn a_store_of_an_older_version_is_looked_at_as_it_is_and_gets_the_newer_columns_when_opened() {
+    let (scratch, notes) = (Scratch::new(), Scratch::new());
+    {
+        let mut options = options();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let old =
+            ALL.map(|column| column.name).into_iter().filter(|name| *name != "logins" && *name != "browser_sessions");
+        let store = RocksStore::new(DB::open_cf(&options, scratch.path(), old).unwrap(), true);
+        put_raw(&store, META, SCHEMA_KEY, "1");
+    }
+    let onlooker = RocksStore::open_secondary(scratch.path(), notes.path()).unwrap();
+    assert_eq!(onlooker.record_count().unwrap(), 0);
+    drop(onlooker);
+    assert!(RocksStore::open(scratch.path()).unwrap().logins().unwrap().is_empty());
 }
 
 #[test]

@@ -1,0 +1,44 @@
+//! Signing in at the page: sessions behind a cookie, forms that only our own page can send, passwords and the links by
+//! which they are set. Who may do what then is `config/sign_in`; what is decided goes through the same desk as `/v1`.
+
+pub mod cookie;
+pub mod form;
+pub mod limits;
+pub mod link;
+pub mod oidc;
+pub mod password;
+pub mod people;
+pub mod visitor;
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::api::signin::limits::Limits;
+use crate::api::signin::oidc::provider::Provider;
+use crate::config::sign_in::SignInConfig;
+
+/// Passwords hashed at the same time: each takes 19 MiB and a core for a moment.
+const HASHING_MAX: usize = 2;
+/// How long a sign-in waits for its turn to be hashed.
+const HASHING_WAIT: Duration = Duration::from_secs(5);
+/// How long a link for setting a password works.
+pub const LINK_SPAN: Duration = Duration::from_secs(24 * 3600);
+
+/// What signing in rests on.
+pub struct SignIn {
+    /// Times and scopes.
+    pub settings: SignInConfig,
+    /// Tries that failed.
+    pub limits: Limits,
+    /// The identity provider, if there is one.
+    pub oidc: Option<Provider>,
+    hashing: Semaphore,
+}
+
+impl SignIn {
+    /// With these settings and this provider.
+    pub fn new(settings: SignInConfig, oidc: Option<Provider>) -> Self {
+        Self { settings, limits: Limits::default(), oidc, hashing: Semaphore::new(HASHING_MAX) }
+    }
+}

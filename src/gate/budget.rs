@@ -1,0 +1,378 @@
+//! What agents used of their budgets: counted per agent and class over sliding windows, across statements, connections and
+//! restarts.
+//!
+//! A statement reserves before it runs, and the store knows of the reservation first: a crash can make an agent look as if it
+//! had used more than it did (by what was reserved, and one block), never less.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::lock::Mutex as WriteTurn;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::identity::ids::AgentName;
+use crate::identity::store::StoreError;
+use crate::policy::budget::{Allowance, Charge, Line};
+
+/// A window is counted in so many parts; a part leaves it whole.
+const PARTS: u32 = 60;
+/// Most parts kept for one count; beyond, the oldest are joined and leave the window together.
+const SPANS_MAX: usize = 512;
+/// A block reserved ahead is this part of the budget, and at most so many.
+const BLOCK_SHARE: u64 = 20;
+const BLOCK_MAX: u64 = 1000;
+
+/// What was used in one part of the time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Its end: it counts until a whole window after that.
+    pub until: Timestamp,
+    /// Rows shown.
+    pub rows: u64,
+    /// Look-ups.
+    pub probes: u64,
+}
+
+/// One count as stored, reservations included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterRow {
+    /// The agent.
+    pub agent: AgentName,
+    /// The class.
+    pub class: String,
+    /// What was used when, oldest first.
+    pub spans: Vec<Span>,
+}
+
+impl CounterRow {
+    /// Its key in a store.
+    pub fn id(&self) -> String {
+        [self.agent.0.as_str(), &self.class].join("\u{0}")
+    }
+}
+
+/// Counts by agent and class.
+pub trait BudgetStore: Send + Sync {
+    /// Replaces counts, all or none, durably.
+    fn put_counters(&self, rows: Vec<CounterRow>) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// All counts.
+    fn counters(&self) -> Result<Vec<CounterRow>, StoreError>;
+}
+
+/// Rows and look-ups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Amount {
+    rows: u64,
+    probes: u64,
+}
+
+impl Amount {
+    fn covers(self, other: Self) -> bool {
+        self.rows >= other.rows && self.probes >= other.probes
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { rows: self.rows.saturating_add(other.rows), probes: self.probes.saturating_add(other.probes) }
+    }
+
+    fn less(self, other: Self) -> Self {
+        Self { rows: self.rows.saturating_sub(other.rows), probes: self.probes.saturating_sub(other.probes) }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counter {
+    spans: VecDeque<Span>,
+    /// Promised to statements that run now.
+    reserved: Amount,
+    /// What the store counts beyond the spans it knows: never less than `reserved` while a promise stands.
+    lease: Amount,
+    /// How often the lease grew, and which growth the store has confirmed.
+    grown: u64,
+    confirmed: u64,
+    dirty: bool,
+}
+
+type Key = (AgentName, Arc<str>);
+
+/// All counts.
+pub struct Budgets {
+    store: Arc<dyn BudgetStore>,
+    counters: Mutex<HashMap<Key, Counter>>,
+    /// One writer at a time: what is written last is the newest.
+    writing: WriteTurn<()>,
+}
+
+impl Budgets {
+    /// Reads what was used before. What was reserved and never settled counts as used.
+    ///
+    /// # Errors
+    /// The store fails. Then nothing that has a budget may run.
+    pub fn open(store: Arc<dyn BudgetStore>) -> Result<Arc<Self>, StoreError> {
+        let counters = store.counters()?.into_iter().map(|row| {
+            let counter = Counter { spans: row.spans.into(), ..Counter::default() };
+            ((row.agent, Arc::from(row.class)), counter)
+        });
+        Ok(Arc::new(Self { counters: Mutex::new(counters.collect()), store, writing: WriteTurn::new(()) }))
+    }
+
+    /// What is left for a statement that counts against these lines, reservations of others subtracted.
+    pub fn remaining(&self, agent: &AgentName, charge: &Charge, now: Timestamp) -> Allowance {
+        if charge.is_empty() {
+            return Allowance::default();
+        }
+        let counters = self.counters.lock();
+        let used = |line: &Line| {
+            let counter = counters.get(&(agent.clone(), line.class.clone()));
+            counter.map(|counter| counter.used(line.per, now).plus(counter.reserved)).unwrap_or_default()
+        };
+        let rows = charge.rows.iter().map(|line| line.most.saturating_sub(used(line).rows)).min();
+        let probes = charge.probes.iter().map(|line| line.most.saturating_sub(used(line).probes)).min();
+        Allowance { rows, probes }
+    }
+
+    /// Reserves up to `rows` rows and the statement's look-up, before it is sent. Costs a write only when the block reserved
+    /// ahead does not cover it.
+    ///
+    /// # Errors
+    /// The store fails; the statement must not run then.
+    pub async fn reserve(
+        self: &Arc<Self>,
+        agent: &AgentName,
+        charge: &Charge,
+        rows: u64,
+        now: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        let reservation =
+            Reservation { budgets: self.clone(), agent: agent.clone(), lines: lines_of(charge), left: rows };
+        if !self.promise(&reservation, now) {
+            return Ok(reservation);
+        }
+        // Dropping the reservation on the way takes the promise back.
+        self.write(now).await?;
+        Ok(reservation)
+    }
+
+    /// Adds the promise; `true` if the store must know of it first.
+    fn promise(&self, reservation: &Reservation, now: Timestamp) -> bool {
+        let mut counters = self.counters.lock();
+        let mut uncovered = false;
+        for line in &reservation.lines {
+            let counter = counters.entry((reservation.agent.clone(), line.class.clone())).or_default();
+            let rows = if line.counts_rows { reservation.left } else { 0 };
+            counter.reserved = counter.reserved.plus(Amount { rows, probes: 0 });
+            let lookup = Amount { rows: 0, probes: line.probes };
+            if line.probes > 0 {
+                // A look-up is used up as soon as it may run.
+                counter.add(lookup, line.width, now);
+            }
+            match counter.lease.covers(counter.reserved.plus(lookup)) {
+                true => counter.lease = counter.lease.less(lookup),
+                false => {
+                    counter.lease = counter.reserved.plus(line.block);
+                    counter.grown += 1;
+                    counter.dirty = true;
+                }
+            }
+            uncovered |= counter.grown != counter.confirmed;
+        }
+        uncovered
+    }
+
+    /// Writes what changed since the last time: for a timer, so that the store's counts come down to what was really used.
+    ///
+    /// # Errors
+    /// The store fails; the counts stay marked and are written the next time.
+    pub async fn flush(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write(now).await
+    }
+
+    async fn write(&self, now: Timestamp) -> Result<(), StoreError> {
+        let _turn = self.writing.lock().await;
+        let changed = self.changed(now);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let rows = changed.iter().map(|(row, _)| row.clone()).collect();
+        let written = self.store.put_counters(rows).await;
+        let mut counters = self.counters.lock();
+        for (row, grown) in changed {
+            let Some(counter) = counters.get_mut(&(row.agent, Arc::from(row.class))) else { continue };
+            match &written {
+                Ok(()) => counter.confirmed = grown,
+                Err(_) => {
+                    // FAIL CLOSED: whether the store knows of the block is unknown, so the next reservation asks again.
+                    counter.dirty = true;
+                    counter.lease = Amount::default();
+                }
+            }
+        }
+        written
+    }
+
+    /// Counts to be written, and which growth of the lease each has in it.
+    fn changed(&self, now: Timestamp) -> Vec<(CounterRow, u64)> {
+        let mut counters = self.counters.lock();
+        let dirty = counters.iter_mut().filter(|(_, counter)| counter.dirty);
+        dirty
+            .map(|((agent, class), counter)| {
+                counter.dirty = false;
+                let mut spans: Vec<Span> = counter.spans.iter().cloned().collect();
+                let Amount { rows, probes } = counter.lease;
+                if counter.lease != Amount::default() {
+                    spans.push(Span { until: now, rows, probes });
+                }
+                (CounterRow { agent: agent.clone(), class: class.to_string(), spans }, counter.grown)
+            })
+            .collect()
+    }
+
+    /// Moves rows from the promise to what was used.
+    fn count(&self, reservation: &Reservation, rows: u64, promised: u64, now: Timestamp) {
+        let mut counters = self.counters.lock();
+        for line in reservation.lines.iter().filter(|line| line.counts_rows) {
+            let Some(counter) = counters.get_mut(&(reservation.agent.clone(), line.class.clone())) else { continue };
+            let promised = Amount { rows: promised, probes: 0 };
+            counter.reserved = counter.reserved.less(promised);
+            counter.lease = counter.lease.less(Amount { rows, probes: 0 });
+            counter.add(Amount { rows, probes: 0 }, line.width, now);
+            counter.dirty = true;
+        }
+    }
+
+    fn settle(&self, reservation: &Reservation) {
+        let mut counters = self.counters.lock();
+        for line in reservation.lines.iter().filter(|line| line.counts_rows) {
+            if let Some(counter) = counters.get_mut(&(reservation.agent.clone(), line.class.clone())) {
+                counter.reserved = counter.reserved.less(Amount { rows: reservation.left, probes: 0 });
+            }
+        }
+    }
+}
+
+impl Counter {
+    fn used(&self, per: Duration, now: Timestamp) -> Amount {
+        let counting = self.spans.iter().filter(|span| span.until.after(per) > now);
+        counting.fold(Amount::default(), |sum, span| sum.plus(Amount { rows: span.rows, probes: span.probes }))
+    }
+
+    fn add(&mut self, amount: Amount, width: Width, now: Timestamp) {
+        while self.spans.front().is_some_and(|span| span.until.after(width.keep) <= now) {
+            self.spans.pop_front();
+        }
+        let until = width.end(now);
+        match self.spans.back_mut() {
+            // A clock that went back adds to the last part, which counts longer.
+            Some(last) if last.until >= until => {
+                last.rows = last.rows.saturating_add(amount.rows);
+                last.probes = last.probes.saturating_add(amount.probes);
+            }
+            _ => self.spans.push_back(Span { until, rows: amount.rows, probes: amount.probes }),
+        }
+        if self.spans.len() > SPANS_MAX
+            && let (Some(oldest), Some(next)) = (self.spans.pop_front(), self.spans.front_mut())
+        {
+            next.rows = next.rows.saturating_add(oldest.rows);
+            next.probes = next.probes.saturating_add(oldest.probes);
+        }
+    }
+}
+
+/// How long one part lasts, and how long parts are kept.
+#[derive(Clone, Copy, Debug)]
+struct Width {
+    part: Duration,
+    keep: Duration,
+}
+
+impl Width {
+    fn end(self, now: Timestamp) -> Timestamp {
+        let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
+        let start = now.as_millis().div_euclid(part).saturating_mul(part);
+        Timestamp::from_millis(start.saturating_add(part))
+    }
+}
+
+/// One class of a reservation, all its windows taken together.
+#[derive(Clone, Debug)]
+struct ClassLine {
+    class: Arc<str>,
+    counts_rows: bool,
+    probes: u64,
+    block: Amount,
+    width: Width,
+}
+
+fn lines_of(charge: &Charge) -> Vec<ClassLine> {
+    let mut lines: Vec<ClassLine> = Vec::new();
+    let all = charge.rows.iter().map(|line| (line, true)).chain(charge.probes.iter().map(|line| (line, false)));
+    for (line, rows) in all {
+        let block = (line.most / BLOCK_SHARE).min(BLOCK_MAX);
+        let at = lines.iter().position(|known| known.class == line.class).unwrap_or(lines.len());
+        if at == lines.len() {
+            lines.push(ClassLine {
+                class: line.class.clone(),
+                counts_rows: false,
+                probes: 0,
+                block: Amount::default(),
+                width: Width { part: line.per / PARTS, keep: line.per },
+            });
+        }
+        let Some(known) = lines.get_mut(at) else { continue };
+        known.width.part = known.width.part.min(line.per / PARTS);
+        known.width.keep = known.width.keep.max(line.per);
+        match rows {
+            true => {
+                known.counts_rows = true;
+                known.block.rows = known.block.rows.max(block);
+            }
+            false => {
+                known.probes = 1;
+                known.block.probes = known.block.probes.max(block);
+            }
+        }
+    }
+    lines
+}
+
+/// Rows promised to one statement. Dropped, it gives back what was not used.
+pub struct Reservation {
+    budgets: Arc<Budgets>,
+    agent: AgentName,
+    lines: Vec<ClassLine>,
+    left: u64,
+}
+
+impl Reservation {
+    /// Counts rows that were passed on. More than were reserved count as well, but a crash within the next flush may forget
+    /// them: only results that people approved without a ceiling have such.
+    pub fn spend(&mut self, rows: u64, now: Timestamp) {
+        let promised = rows.min(self.left);
+        self.budgets.count(self, rows, promised, now);
+        self.left -= promised;
+    }
+
+    /// Rows that are still promised.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.budgets.settle(self);
+    }
+}
+
+impl std::fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reservation").field("agent", &self.agent).field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
