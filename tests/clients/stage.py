@@ -56,7 +56,8 @@ class Approver(threading.Thread):
     def judge(approval):
         statement = approval["request"]["statements"][0]
         objects = " ".join(statement["objects"])
-        if statement["text"].startswith("CALL approve_me"):
+        # A text too long to be read is shown as that.
+        if statement["text"].startswith("CALL approve_me") or statement["summary"].startswith("UNREADABLE"):
             return "approve"
         if "expire_me" in objects or "leave_me" in objects:
             return None

@@ -149,7 +149,8 @@ const checks = {
   async call() {
     await connected('agent', async (connection) => {
       const [results] = await connection.query(`CALL approve_me_${env.HP_TAG}_twice()`);
-      assert.deepStrictEqual(results.slice(0, 2).map((rows) => Object.values(rows[0])), [[1], [2]]);
+      // Nobody can see into a procedure, so what it shows is masked whole.
+      assert.deepStrictEqual(results.slice(0, 2).map((rows) => Object.values(rows[0])), direct ? [[1], [2]] : [[null], [null]]);
       await stillWorks(connection);
     });
   },
