@@ -206,14 +206,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
     let draining = CancellationToken::new();
     let desk = open_desk(&config, &store, &audit, &clock)?;
-    let grants = Arc::new(Grants::new(GrantsParts {
-        grants: store.clone(),
-        desk: desk.clone(),
-        agents: store.clone(),
-        tokens: store.clone(),
-        audit: audit.clone(),
-        clock: clock.clone(),
-    }));
+    let grants = open_grants(&store, &desk, &audit, &clock);
     let people = Arc::new(ArcSwap::from_pointee(config.people.clone()));
     let notifier = open_notifier(&config, &store, (&desk, &audit, &clock), &people)?;
     rules.tell(notifier.clone());
@@ -233,6 +226,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let services = Arc::new(Services {
         config: config.clone(),
         desk: desk.clone(),
+        grants: grants.clone(),
         audit: audit.clone(),
         keepers,
         mask_keys,
@@ -331,6 +325,22 @@ fn open_notifier(
     };
     let notifier = Notifier::new(&config.notify, &config.api.public_url, parts);
     Ok(Arc::new(notifier.context("notifications cannot be set up")?))
+}
+
+fn open_grants(
+    store: &Arc<RocksStore>,
+    desk: &Arc<Desk>,
+    audit: &Arc<AuditLog>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Grants> {
+    Arc::new(Grants::new(GrantsParts {
+        grants: store.clone(),
+        desk: desk.clone(),
+        agents: store.clone(),
+        tokens: store.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    }))
 }
 
 /// What `/readyz` asks.

@@ -25,6 +25,8 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row, Value};
 use mysql_server::{Flavour, MySqlServer, UPSTREAM, UPSTREAM_PASSWORD};
 
+/// One test at a time: a catalog spans all databases of its server, those of other tests too.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const SCHEMA: &str = include_str!("mysql_catalog/schema.sql");
 
 async fn log_in(server: &MySqlServer, user: &str, password: &str, database: &str) -> Conn {
@@ -104,6 +106,7 @@ async fn prepared(flavour: Flavour, database: &str) -> (&'static MySqlServer, Co
 
 #[tokio::test]
 async fn both_servers_answer_and_what_is_built_is_true() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let (_, mut connection) = prepared(flavour, "shop_built").await;
         let rows = ask(&mut connection).await;
@@ -137,6 +140,7 @@ async fn both_servers_answer_and_what_is_built_is_true() {
 
 #[tokio::test]
 async fn a_change_of_one_table_leaves_the_numbers_of_the_others() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let (server, mut connection) = prepared(flavour, "shop_changed").await;
         let asked_before = ask(&mut connection).await;
@@ -161,6 +165,7 @@ async fn a_change_of_one_table_leaves_the_numbers_of_the_others() {
 
 #[tokio::test]
 async fn who_sees_less_assumes_more() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let (server, connection) = prepared(flavour, "shop_narrow").await;
         connection.disconnect().await.unwrap();
@@ -182,6 +187,7 @@ async fn who_sees_less_assumes_more() {
 
 #[tokio::test]
 async fn the_servers_word_is_understood() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let database = sample_mysql::clone_database(flavour, 1);
         let server = MySqlServer::shared(flavour);

@@ -7,6 +7,7 @@ use crate::audit::log::AuditLog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::gate::desk::Desk;
+use crate::gate::desk::grants::Grants;
 use crate::masking::plan::Keys;
 use crate::session::keeper::Keeper;
 
@@ -16,6 +17,8 @@ pub struct Services {
     pub config: Arc<Config>,
     /// Where statements wait.
     pub desk: Arc<Desk>,
+    /// Standing approvals.
+    pub grants: Arc<Grants>,
     /// The audit log.
     pub audit: Arc<AuditLog>,
     /// One keeper per database.
@@ -26,19 +29,4 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Set when the process drains: no new statement starts, held clients are told.
     pub draining: tokio_util::sync::CancellationToken,
-}
-
-impl Services {
-    /// Puts the handles together.
-    pub fn new(
-        config: Arc<Config>,
-        gate: (Arc<Desk>, Arc<AuditLog>),
-        keepers: BTreeMap<String, Arc<Keeper>>,
-        mask_keys: Arc<Keys>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let (desk, audit) = gate;
-        let draining = tokio_util::sync::CancellationToken::new();
-        Self { config, desk, audit, keepers, mask_keys, clock, draining }
-    }
 }

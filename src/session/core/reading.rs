@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::gate::digest::{DigestInput, digest};
+use crate::gate::digest::{BoundParameter, DigestInput, digest};
 use crate::gate::refusal::Refusal;
 use crate::gate::verdict::{Verdict, admit};
 use crate::policy::judge::Evidence;
@@ -179,25 +179,25 @@ impl Core {
 
     /// The digest that a release is bound to (DESIGN §2.2).
     pub fn digest(&self, judged: &Judged, parameters: &[Parameter]) -> String {
+        let bound = self.bound_to(judged, parameters);
+        digest(&bound.input(&bound.settings()))
+    }
+
+    /// All that a release is bound to.
+    pub fn bound_to<'b>(&'b self, judged: &'b Judged, parameters: &'b [Parameter]) -> BoundTo<'b> {
         let scope = &self.reading.scope;
         let (statement, _comment) =
             crate::statement::comment::split_sqlcommenter(&judged.text, &self.reading.scope.dialect);
         let parameters: Vec<_> = parameters.iter().map(|one| (one.oid, one.value.as_deref(), one.format)).collect();
-        let reading = reading_words(&scope.dialect);
-        digest(&DigestInput {
-            statement_bytes: statement.as_bytes(),
-            parameters: &parameters,
+        BoundTo {
+            statement,
+            parameters,
             agent: &self.agent.name.0,
-            upstream: &self.database,
             database: &self.database,
-            role: &scope.role,
-            search_path: &scope.search_path,
-            settings: &[
-                (reading.0, reading.1.as_str()),
-                ("client_encoding", if scope.utf8 { "UTF8" } else { "other" }),
-            ],
+            scope,
+            reading: reading_words(&scope.dialect),
             rules_version: judged.world.rules.version(),
-        })
+        }
     }
 
     /// Takes note of what a statement that is being sent will change.
@@ -226,6 +226,40 @@ impl Core {
             if let Some((name, inner)) = &one.statement.declared {
                 self.reading.known.cursors.insert(name.clone(), inner.clone());
             }
+        }
+    }
+}
+
+/// All that a release is bound to, borrowed from where it stands.
+pub(in crate::session) struct BoundTo<'b> {
+    statement: &'b str,
+    parameters: Vec<BoundParameter<'b>>,
+    agent: &'b str,
+    database: &'b str,
+    scope: &'b Scope,
+    reading: (&'static str, String),
+    rules_version: &'b str,
+}
+
+impl BoundTo<'_> {
+    /// Settings that change reading, by name.
+    pub fn settings(&self) -> [(&str, &str); 2] {
+        let encoding = if self.scope.utf8 { "UTF8" } else { "other" };
+        [(self.reading.0, self.reading.1.as_str()), ("client_encoding", encoding)]
+    }
+
+    /// The same as the gate takes it.
+    pub fn input<'i>(&'i self, settings: &'i [(&'i str, &'i str)]) -> DigestInput<'i> {
+        DigestInput {
+            statement_bytes: self.statement.as_bytes(),
+            parameters: &self.parameters,
+            agent: self.agent,
+            upstream: self.database,
+            database: self.database,
+            role: &self.scope.role,
+            search_path: &self.scope.search_path,
+            settings,
+            rules_version: self.rules_version,
         }
     }
 }

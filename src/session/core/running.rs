@@ -9,6 +9,7 @@ use crate::identity::ids::{ApprovalId, StatementId};
 use crate::masking::column::{Format, ResultColumn};
 use crate::masking::plan::{Plan, plan};
 use crate::session::core::Core;
+use crate::session::core::hold::Warrant;
 use crate::session::judge::Judged;
 
 /// What is known about a statement between its release and the end of its answer.
@@ -20,6 +21,8 @@ pub(in crate::session) struct Running<W> {
     pub index: usize,
     pub started: Instant,
     pub approval: Option<ApprovalId>,
+    /// The most rows that a grant covers, if it runs by one.
+    pub rows_max: Option<u64>,
     pub plan: Option<Arc<Plan>>,
     pub rows: u64,
     pub bytes: u64,
@@ -39,13 +42,14 @@ pub(in crate::session) struct Running<W> {
 
 impl<W: Default> Running<W> {
     /// A text at its first statement.
-    pub fn new(id: StatementId, judged: Arc<Judged>, approval: Option<ApprovalId>, ceiling: Option<u64>) -> Self {
+    pub fn new(id: StatementId, judged: Arc<Judged>, warrant: Warrant, ceiling: Option<u64>) -> Self {
         Self {
             id,
             judged,
             index: 0,
             started: Instant::now(),
-            approval,
+            approval: warrant.approval,
+            rows_max: warrant.rows_max,
             plan: None,
             rows: 0,
             bytes: 0,
@@ -61,6 +65,11 @@ impl<W: Default> Running<W> {
 }
 
 impl<W> Running<W> {
+    /// Who said that it may run.
+    pub fn warrant(&self) -> Warrant {
+        Warrant { approval: self.approval.clone(), rows_max: self.rows_max }
+    }
+
     /// Rows that may still be sent before the ceiling is reached; `None` if there is no ceiling.
     pub fn rows_left(&self) -> Option<u64> {
         self.ceiling.map(|ceiling| ceiling.saturating_sub(self.rows_before + self.rows))
@@ -123,9 +132,12 @@ impl Core {
     }
 
     /// The rows a statement may send before it is held in mid-result.
-    pub fn ceiling_of(&self, judged: &Judged, index: usize, approved: bool) -> Option<u64> {
+    pub fn ceiling_of(&self, judged: &Judged, index: usize, warrant: &Warrant) -> Option<u64> {
         let one = judged.statements.get(index)?;
-        if !approved {
+        if warrant.rows_max.is_some() {
+            return warrant.rows_max;
+        }
+        if warrant.approval.is_none() {
             return one.ruling.ceiling;
         }
         // An approver saw this number of rows; ten times that is another question.

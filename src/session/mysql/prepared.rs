@@ -10,7 +10,6 @@ use bytes::{Bytes, BytesMut};
 
 use crate::gate::release::Release;
 use crate::gate::verdict::Verdict;
-use crate::identity::ids::ApprovalId;
 use crate::mysql::command::Command;
 use crate::mysql::frame::{self, Sequence};
 use crate::mysql::packets::execute::{self, Execute, Known};
@@ -19,6 +18,7 @@ use crate::mysql::packets::value::ParameterKind;
 use crate::mysql::packets::{query, requests};
 use crate::mysql::refusal::OwnError;
 use crate::policy::judge::Evidence;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
@@ -147,7 +147,7 @@ impl Session {
         match self.core.admit(&judged, parameters) {
             Verdict::Allow(release) => {
                 self.drain().await?;
-                self.send_execute(release, bound, None);
+                self.send_execute(release, bound, Warrant::default());
             }
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_execute(bound, parameters, policy).await?,
@@ -181,8 +181,8 @@ impl Session {
     }
 
     /// Sends a released execution on. Nothing may be under way.
-    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, approval: Option<ApprovalId>) {
-        let mut running = self.start(&bound.judged, approval);
+    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, warrant: Warrant) {
+        let mut running = self.start(&bound.judged, warrant);
         running.wire.binary = true;
         running.wire.opens_cursor = bound.cursor;
         running.wire.statement = Some(bound.number);

@@ -14,6 +14,7 @@ use crate::pg::compose;
 use crate::pg::ledger::{Description, Owed};
 use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse};
 use crate::pg::refusal;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
@@ -116,7 +117,7 @@ impl Session {
         if prepared.local {
             let judged = judge_reading(self, &prepared.text).await?;
             self.local(compose::BIND_COMPLETE);
-            self.open_portal(portal, prepared, judged, formats, None);
+            self.open_portal(portal, prepared, judged, formats, Warrant::default());
             return Ok(());
         }
         let Some(judged) = self.judged_for_bind(&prepared, message).await? else { return Ok(()) };
@@ -130,7 +131,7 @@ impl Session {
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
                 self.on_bound(&judged);
-                self.open_portal(portal, prepared, judged, formats, None);
+                self.open_portal(portal, prepared, judged, formats, Warrant::default());
             }
             Verdict::Deny(refused) => {
                 self.settle_upstream().await?;
@@ -159,15 +160,15 @@ impl Session {
         prepared: Prepared,
         judged: Arc<Judged>,
         formats: Vec<Format>,
-        approval: Option<crate::identity::ids::ApprovalId>,
+        warrant: Warrant,
     ) {
-        let ceiling = self.core.ceiling_of(&judged, 0, approval.is_some());
+        let ceiling = self.core.ceiling_of(&judged, 0, &warrant);
         let id = self.core.next_statement();
         let portal = Portal {
             prepared,
             judged,
             formats,
-            approval,
+            warrant,
             rows: 0,
             ceiling,
             started: Instant::now(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::gate::verdict::Verdict;
-use crate::identity::ids::ApprovalId;
 use crate::pg::compose;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::session::core::End;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
 use crate::session::postgres::Session;
@@ -50,7 +50,7 @@ impl Session {
         }
         match self.core.admit(&judged, &[]) {
             Verdict::Allow(release) => {
-                self.send_query(release, judged, &message, None);
+                self.send_query(release, judged, &message, Warrant::default());
                 Ok(())
             }
             Verdict::Deny(refused) => {
@@ -67,15 +67,15 @@ impl Session {
         release: crate::gate::release::Release,
         judged: Arc<Judged>,
         message: &[u8],
-        approval: Option<ApprovalId>,
+        warrant: Warrant,
     ) {
         self.send_released(release, message);
         self.on_released(&judged);
         // A simple Query destroys the unnamed statement and portal (manual, "Simple Query").
         self.extended.prepared.remove(&b""[..]);
         self.extended.portals.remove(&b""[..]);
-        let ceiling = self.core.ceiling_of(&judged, 0, approval.is_some());
-        let mut running = Running::new(self.core.next_statement(), judged, approval, ceiling);
+        let ceiling = self.core.ceiling_of(&judged, 0, &warrant);
+        let mut running = Running::new(self.core.next_statement(), judged, warrant, ceiling);
         running.alone = self.status == b'I' && running.judged.statements.len() == 1;
         self.ledger.push(Owed::Query(Box::new(running)));
         self.extended.unsynced = false;
