@@ -125,7 +125,7 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let services = running.services.clone();
     let on_established = move |established: Established| serve_one(services.clone(), established);
     let postgres =
-        crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
+        crate::session::login::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
     let mysql = serve_mysql(mysql, &running);
     tokio::join!(postgres, mysql);
     // Sessions are over: nothing new can be asked. The API goes last, so that people see how it ended.
@@ -147,7 +147,13 @@ async fn serve_mysql(listener: Option<TcpListener>, running: &Running) {
     let (services, shared) = (running.services.clone(), running.shared.clone());
     let on_established =
         move |established: MysqlEstablished| serve_one_mysql(services.clone(), shared.clone(), established);
-    crate::session::accept::run_mysql(listener, running.shared.clone(), running.draining.clone(), on_established).await;
+    crate::session::login::accept::run_mysql(
+        listener,
+        running.shared.clone(),
+        running.draining.clone(),
+        on_established,
+    )
+    .await;
 }
 
 async fn serve_one_mysql(services: Arc<Services>, shared: Arc<Shared>, established: MysqlEstablished) {
