@@ -98,11 +98,32 @@ struct Counter {
 }
 
 type Key = (AgentName, Arc<str>);
+type Counters = HashMap<Key, Counter>;
+
+/// What a statement that was judged wants to reserve.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// Rows.
+    pub rows: u64,
+    /// What was left when it was judged.
+    pub judged: Allowance,
+}
+
+impl Wish {
+    /// What made no difference when it was judged makes none now.
+    fn fits(self, left: Allowance) -> bool {
+        let rows = match (self.judged.rows, left.rows) {
+            (Some(before), Some(now)) => self.rows > before || self.rows <= now,
+            _ => true,
+        };
+        rows && (self.judged.probes == Some(0) || left.probes != Some(0))
+    }
+}
 
 /// All counts.
 pub struct Budgets {
     store: Arc<dyn BudgetStore>,
-    counters: Mutex<HashMap<Key, Counter>>,
+    counters: Mutex<Counters>,
     /// One writer at a time: what is written last is the newest.
     writing: WriteTurn<()>,
 }
@@ -125,14 +146,7 @@ impl Budgets {
         if charge.is_empty() {
             return Allowance::default();
         }
-        let counters = self.counters.lock();
-        let used = |line: &Line| {
-            let counter = counters.get(&(agent.clone(), line.class.clone()));
-            counter.map(|counter| counter.used(line.per, now).plus(counter.reserved)).unwrap_or_default()
-        };
-        let rows = charge.rows.iter().map(|line| line.most.saturating_sub(used(line).rows)).min();
-        let probes = charge.probes.iter().map(|line| line.most.saturating_sub(used(line).probes)).min();
-        Allowance { rows, probes }
+        left(&self.counters.lock(), agent, charge, now)
     }
 
     /// Reserves up to `rows` rows and the statement's look-up, before it is sent. Costs a write only when the block reserved
@@ -147,19 +161,55 @@ impl Budgets {
         rows: u64,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        let reservation =
-            Reservation { budgets: self.clone(), agent: agent.clone(), lines: lines_of(charge), left: rows };
-        if !self.promise(&reservation, now) {
-            return Ok(reservation);
+        let reservation = self.reservation(agent, charge, rows);
+        let uncovered = Self::promise(&mut self.counters.lock(), &reservation, now);
+        self.covered(reservation, uncovered, now).await
+    }
+
+    /// The same, if what is left still allows it: `None` if other statements used it up since `judged` was asked. Of many
+    /// that ask at once, only as many get it as there is room for.
+    ///
+    /// # Errors
+    /// The store fails; the statement must not run then.
+    pub async fn reserve_within(
+        self: &Arc<Self>,
+        agent: &AgentName,
+        charge: &Charge,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Result<Option<Reservation>, StoreError> {
+        let mut reservation = self.reservation(agent, charge, wish.rows);
+        let uncovered = {
+            let mut counters = self.counters.lock();
+            if !wish.fits(left(&counters, agent, charge, now)) {
+                // Nothing was promised, so nothing is to be given back.
+                reservation.left = 0;
+                return Ok(None);
+            }
+            Self::promise(&mut counters, &reservation, now)
+        };
+        self.covered(reservation, uncovered, now).await.map(Some)
+    }
+
+    fn reservation(self: &Arc<Self>, agent: &AgentName, charge: &Charge, rows: u64) -> Reservation {
+        Reservation { budgets: self.clone(), agent: agent.clone(), lines: lines_of(charge), left: rows }
+    }
+
+    async fn covered(
+        &self,
+        reservation: Reservation,
+        uncovered: bool,
+        now: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        if uncovered {
+            // Dropping the reservation on the way takes the promise back.
+            self.write(now).await?;
         }
-        // Dropping the reservation on the way takes the promise back.
-        self.write(now).await?;
         Ok(reservation)
     }
 
     /// Adds the promise; `true` if the store must know of it first.
-    fn promise(&self, reservation: &Reservation, now: Timestamp) -> bool {
-        let mut counters = self.counters.lock();
+    fn promise(counters: &mut Counters, reservation: &Reservation, now: Timestamp) -> bool {
         let mut uncovered = false;
         for line in &reservation.lines {
             let counter = counters.entry((reservation.agent.clone(), line.class.clone())).or_default();
@@ -252,6 +302,16 @@ impl Budgets {
             }
         }
     }
+}
+
+fn left(counters: &Counters, agent: &AgentName, charge: &Charge, now: Timestamp) -> Allowance {
+    let used = |line: &Line| {
+        let counter = counters.get(&(agent.clone(), line.class.clone()));
+        counter.map(|counter| counter.used(line.per, now).plus(counter.reserved)).unwrap_or_default()
+    };
+    let rows = charge.rows.iter().map(|line| line.most.saturating_sub(used(line).rows)).min();
+    let probes = charge.probes.iter().map(|line| line.most.saturating_sub(used(line).probes)).min();
+    Allowance { rows, probes }
 }
 
 impl Counter {

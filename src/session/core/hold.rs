@@ -1,11 +1,13 @@
 //! Holding: the client waits, nothing is open upstream, and everything that may end the wait is watched (DESIGN §7).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::audit::meters;
+use crate::catalog::{ColumnKey, RelationKey};
 use crate::gate::desk::SpendCheck;
 use crate::gate::desk::ticket::Ticket;
 use crate::gate::life::Times;
@@ -13,14 +15,15 @@ use crate::gate::refusal::Refusal;
 use crate::gate::release::Release;
 use crate::identity::ids::ApprovalId;
 use crate::policy::ruling::ApprovalPolicy;
+use crate::session::core::dues::Dues;
 use crate::session::core::wire::Wire;
 use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
 use crate::session::judge::{Judged, World};
 
 /// How a wait ended.
 pub(in crate::session) enum Waited {
-    /// Approved and spent.
-    Released(Release, ApprovalId),
+    /// Approved and spent, and what is due is paid.
+    Released(Release, ApprovalId, Option<Arc<Dues>>),
     /// Not to be run.
     Refused(Refusal),
 }
@@ -78,9 +81,20 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     }
     let statement = wire.core().coming_statement();
     let check = SpendCheck { digest, rules_version: now.rules.version().to_owned(), statement };
-    match desk.spend(&ticket, &check).await {
-        Ok(release) => Ok(Waited::Released(release, id)),
-        Err(refused) => Ok(Waited::Refused(refused)),
+    let release = match desk.spend(&ticket, &check).await {
+        Ok(release) => release,
+        Err(refused) => return Ok(Waited::Refused(refused)),
+    };
+    if held.rows_so_far.is_some() {
+        // The rest of a running result: what was due is paid.
+        return Ok(Waited::Released(release, id, None));
+    }
+    match wire.core().dues(held.judged, Some(&id)).await {
+        Ok(dues) => Ok(Waited::Released(release, id, dues)),
+        Err(refused) => {
+            wire.core().finish_unused(id, None);
+            Ok(Waited::Refused(refused))
+        }
     }
 }
 
@@ -132,8 +146,18 @@ impl Core {
                     let of = |catalog: &crate::catalog::Catalog| {
                         catalog.relation(key).map(|relation| (relation.columns.clone(), relation.definition.clone()))
                     };
-                    of(&judged.world.catalog) == of(&now.catalog)
+                    of(&judged.world.catalog) == of(&now.catalog) && same_classes(key, &judged.world, now)
                 })
             })
     }
+}
+
+/// The columns of a relation carry the same classes in both.
+fn same_classes(relation: RelationKey, before: &World, now: &World) -> bool {
+    let columns = now.catalog.relation(relation).into_iter().flat_map(|relation| &relation.columns);
+    let mut keys = columns.map(|column| ColumnKey { relation, number: column.number });
+    keys.all(|key| {
+        let names = |world: &World| world.classes.of(key).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
+        names(before) == names(now)
+    })
 }

@@ -106,11 +106,11 @@ impl Core {
 
     /// Judges a text by this world, or finds what was judged before. `evidence` is the planner's word as far as it was asked.
     pub fn judge_once(&mut self, text: &Arc<str>, world: &Arc<World>, evidence: &[Evidence]) -> Arc<Judged> {
-        let blind = match (self.reading.ddl_in_transaction, self.reading.stale) {
-            (true, _) => Some(DDL_BEFORE),
-            (_, true) => Some(NO_SCOPE),
-            _ => None,
-        };
+        let blind = self.blind();
+        if !self.said.unmask.is_empty() {
+            // A wish to see values is judged each time, and never answers for another session.
+            return Arc::new(judge(text, &self.bench(world, blind), evidence));
+        }
         let shelf = self.shelf(world);
         if evidence.is_empty()
             && blind.is_none()
@@ -133,9 +133,18 @@ impl Core {
         self.judge_once(&judged.text, &judged.world, evidence)
     }
 
-    /// Judges with the planner's word on these very parameters; not kept.
-    pub fn judge_anew(&self, judged: &Arc<Judged>, word: Evidence) -> Arc<Judged> {
-        Arc::new(judge(&judged.text, &self.bench(&judged.world, None), &[word]))
+    /// Judges with evidence that is true of this run only: not kept.
+    pub fn judge_anew(&self, judged: &Arc<Judged>, evidence: &[Evidence]) -> Arc<Judged> {
+        Arc::new(judge(&judged.text, &self.bench(&judged.world, self.blind()), evidence))
+    }
+
+    /// Why names cannot be trusted for now.
+    fn blind(&self) -> Option<&'static str> {
+        match (self.reading.ddl_in_transaction, self.reading.stale) {
+            (true, _) => Some(DDL_BEFORE),
+            (_, true) => Some(NO_SCOPE),
+            _ => None,
+        }
     }
 
     fn bench<'b>(&'b self, world: &'b Arc<World>, blind: Option<&'static str>) -> Bench<'b> {
@@ -146,6 +155,7 @@ impl Core {
             agent: &self.agent,
             database: &self.database,
             blind,
+            wanted: &self.said.unmask,
         }
     }
 
@@ -184,6 +194,7 @@ impl Core {
             crate::statement::comment::split_sqlcommenter(&judged.text, &self.reading.scope.dialect);
         let parameters: Vec<_> = parameters.iter().map(|one| (one.oid, one.value.as_deref(), one.format)).collect();
         let reading = reading_words(&scope.dialect);
+        let unmask: Vec<&str> = self.said.unmask.iter().map(String::as_str).collect();
         digest(&DigestInput {
             statement_bytes: statement.as_bytes(),
             parameters: &parameters,
@@ -195,6 +206,7 @@ impl Core {
             settings: &[
                 (reading.0, reading.1.as_str()),
                 ("client_encoding", if scope.utf8 { "UTF8" } else { "other" }),
+                ("holdpoint.unmask", unmask.join(",").as_str()),
             ],
             rules_version: judged.world.rules.version(),
         })
@@ -216,6 +228,9 @@ impl Core {
             }
             let footprint = footprint.clone();
             for effect in &footprint.session {
+                if matches!(effect, SessionEffect::ChangesReading { setting } if &**setting == "discard") {
+                    self.said.unmask.clear();
+                }
                 self.reading.apply(effect);
             }
         }

@@ -35,7 +35,7 @@ impl Session {
                 let mut command = bytes::BytesMut::new();
                 let mut turn = Sequence::default();
                 frame::put(&mut command, &mut turn, payload);
-                let running = self.start(&judged, None);
+                let running = self.start(&judged, (None, None));
                 self.send_released(release, &command, Sent { command: Command::InitDb, turn, running });
             }
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
@@ -105,6 +105,7 @@ impl Session {
         self.last_prepared = None;
         self.temporary.clear();
         self.diagnostics = Diagnostics::Open;
+        self.core.said.unmask.clear();
         self.core.reading = self.core.reading.anew();
     }
 

@@ -26,9 +26,9 @@ impl Session {
         }
         let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
+            Waited::Released(release, approval, dues) => {
                 self.drain().await?;
-                self.send_query(release, judged, Some(approval));
+                self.send_query(release, judged, (Some(approval), dues));
             }
             Waited::Refused(refused) => self.refuse_judged(&judged, &refused),
         }
@@ -46,9 +46,9 @@ impl Session {
         let judged = bound.judged.clone();
         let held = Held { judged: &judged, parameters, policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
+            Waited::Released(release, approval, dues) => {
                 self.drain().await?;
-                self.send_execute(release, bound, Some(approval));
+                self.send_execute(release, bound, (Some(approval), dues));
             }
             Waited::Refused(refused) => self.refuse_judged(&judged, &refused),
         }

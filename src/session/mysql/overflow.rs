@@ -22,7 +22,7 @@ impl Session {
         let judged = running.judged.clone();
         let rows = running.rows_before + running.rows;
         match hold(self, Held::in_mid_result(&judged, rows)).await? {
-            Waited::Released(_release, approval) => {
+            Waited::Released(_release, approval, _paid) => {
                 self.overflow = false;
                 if let Some(running) = self.running() {
                     running.ceiling = None;

@@ -10,7 +10,6 @@ use bytes::{Bytes, BytesMut};
 
 use crate::gate::release::Release;
 use crate::gate::verdict::Verdict;
-use crate::identity::ids::ApprovalId;
 use crate::mysql::command::Command;
 use crate::mysql::frame::{self, Sequence};
 use crate::mysql::packets::execute::{self, Execute, Known};
@@ -23,7 +22,7 @@ use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running};
-use crate::session::mysql::simple::{Sent, not_utf8, token_written_back};
+use crate::session::mysql::simple::{Approved, Sent, not_utf8, token_written_back};
 use crate::session::mysql::{Session, client_fault};
 use crate::statement::footprint::RowBound;
 
@@ -134,6 +133,7 @@ impl Session {
         let mut payload = BytesMut::new();
         execute.encode_plain(number, &mut payload);
         let Some(judged) = self.judged_for(text, &payload).await? else { return Ok(()) };
+        let judged = self.core.within_budgets(judged);
         let carries =
             |one: &Parameter| one.value.as_ref().is_some_and(|value| crate::masking::token::bytes_carry_token(value));
         if parameters.iter().any(carries) {
@@ -145,10 +145,13 @@ impl Session {
         }
         let bound = Bound { judged: judged.clone(), payload, number, cursor: execute.cursor };
         match self.core.admit(&judged, parameters) {
-            Verdict::Allow(release) => {
-                self.drain().await?;
-                self.send_execute(release, bound, None);
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, None).await {
+                Ok(dues) => {
+                    self.drain().await?;
+                    self.send_execute(release, bound, (None, dues));
+                }
+                Err(refused) => self.refuse_judged(&judged, &refused),
+            },
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_execute(bound, parameters, policy).await?,
         }
@@ -171,7 +174,7 @@ impl Session {
                 Ok(Some(self.core.judge_with(&judged, &[word])))
             }
             Ok(word) if word == Evidence::default() => Ok(Some(judged)),
-            Ok(word) => Ok(Some(self.core.judge_anew(&judged, word))),
+            Ok(word) => Ok(Some(self.core.judge_anew(&judged, &[word]))),
             Err(error) => {
                 let shown = self.shown_error(judged.tainted(), &error);
                 self.put(|out| out.extend_from_slice(&shown));
@@ -181,8 +184,8 @@ impl Session {
     }
 
     /// Sends a released execution on. Nothing may be under way.
-    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, approval: Option<ApprovalId>) {
-        let mut running = self.start(&bound.judged, approval);
+    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, approved: Approved) {
+        let mut running = self.start(&bound.judged, approved);
         running.wire.binary = true;
         running.wire.opens_cursor = bound.cursor;
         running.wire.statement = Some(bound.number);

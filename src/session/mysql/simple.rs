@@ -16,10 +16,14 @@ use crate::mysql::packets::error::ErrPacket;
 use crate::mysql::packets::query::{self, Attribute, Query};
 use crate::mysql::refusal::{self, OwnError};
 use crate::session::core::End;
+use crate::session::core::dues::Dues;
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running, Underway};
 use crate::session::mysql::{Session, client_fault};
+
+/// Who approved a released statement, and what it has reserved.
+pub(super) type Approved = (Option<ApprovalId>, Option<Arc<Dues>>);
 
 impl Session {
     pub(super) async fn on_query(&mut self, payload: &[u8]) -> Result<(), End> {
@@ -76,10 +80,13 @@ impl Session {
             return Ok(());
         }
         match self.core.admit(&judged, &[]) {
-            Verdict::Allow(release) => {
-                self.drain().await?;
-                self.send_query(release, judged, None);
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, None).await {
+                Ok(dues) => {
+                    self.drain().await?;
+                    self.send_query(release, judged, (None, dues));
+                }
+                Err(refused) => self.refuse_judged(&judged, &refused),
+            },
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_query(judged, policy).await?,
         }
@@ -87,19 +94,20 @@ impl Session {
     }
 
     /// Sends a released text on. Nothing may be under way.
-    pub(super) fn send_query(&mut self, release: Release, judged: Arc<Judged>, approval: Option<ApprovalId>) {
+    pub(super) fn send_query(&mut self, release: Release, judged: Arc<Judged>, approved: Approved) {
         let mut command = BytesMut::with_capacity(judged.text.len() + 8);
         let upstream = self.upstream;
         let mut turn = Sequence::default();
         frame::packet(&mut command, &mut turn, |out| query::put(out, &judged.text, upstream));
-        let running = self.start(&judged, approval);
+        let running = self.start(&judged, approved);
         self.send_released(release, &command, Sent { command: Command::Query, turn, running });
     }
 
     /// A released statement at its beginning.
-    pub(super) fn start(&mut self, judged: &Arc<Judged>, approval: Option<ApprovalId>) -> Running {
+    pub(super) fn start(&mut self, judged: &Arc<Judged>, (approval, dues): Approved) -> Running {
         let ceiling = self.core.ceiling_of(judged, 0, approval.is_some());
         let mut running = Running::new(self.core.next_statement(), judged.clone(), approval, ceiling);
+        running.dues = dues;
         running.alone = judged.statements.len() == 1;
         running
     }

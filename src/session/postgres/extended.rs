@@ -4,10 +4,10 @@
 //! judged first; a gated one is stashed with what follows it until its Execute, and nothing behind it overtakes.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::gate::refusal::Refusal;
 use crate::gate::verdict::Verdict;
 use crate::masking::column::Format;
 use crate::pg::compose;
@@ -116,7 +116,7 @@ impl Session {
         if prepared.local {
             let judged = judge_reading(self, &prepared.text).await?;
             self.local(compose::BIND_COMPLETE);
-            self.open_portal(portal, prepared, judged, formats, None);
+            self.open_portal(portal, Portal::new(prepared, judged, formats, (None, None)));
             return Ok(());
         }
         let Some(judged) = self.judged_for_bind(&prepared, message).await? else { return Ok(()) };
@@ -127,22 +127,29 @@ impl Session {
         let parameters = parameters(&prepared, &bind);
         match self.core.admit(&judged, &parameters) {
             Verdict::Allow(release) => {
+                let dues = match self.core.dues(&judged, None).await {
+                    Ok(dues) => dues,
+                    Err(refused) => return self.refuse_bind(&judged, &refused).await,
+                };
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
                 self.on_bound(&judged);
-                self.open_portal(portal, prepared, judged, formats, None);
+                self.open_portal(portal, Portal::new(prepared, judged, formats, (None, dues)));
             }
-            Verdict::Deny(refused) => {
-                self.settle_upstream().await?;
-                self.tell_refused(&judged, &refused);
-                self.fail_extended(refusal::encode(&refused));
-            }
+            Verdict::Deny(refused) => return self.refuse_bind(&judged, &refused).await,
             Verdict::Hold(_) => {
                 let frames = BytesMut::from(&message[..]);
                 let owed = vec![Owed::Bind { portal: portal.clone() }];
                 self.extended.stash = Some(Stash { portal, prepared, judged, formats, parameters, frames, owed });
             }
         }
+        Ok(())
+    }
+
+    async fn refuse_bind(&mut self, judged: &Judged, refused: &Refusal) -> Result<(), End> {
+        self.settle_upstream().await?;
+        self.tell_refused(judged, refused);
+        self.fail_extended(refusal::encode(refused));
         Ok(())
     }
 
@@ -153,27 +160,9 @@ impl Session {
         self.core.tainted |= judged.tainted();
     }
 
-    pub(super) fn open_portal(
-        &mut self,
-        name: Bytes,
-        prepared: Prepared,
-        judged: Arc<Judged>,
-        formats: Vec<Format>,
-        approval: Option<crate::identity::ids::ApprovalId>,
-    ) {
-        let ceiling = self.core.ceiling_of(&judged, 0, approval.is_some());
-        let id = self.core.next_statement();
-        let portal = Portal {
-            prepared,
-            judged,
-            formats,
-            approval,
-            rows: 0,
-            ceiling,
-            started: Instant::now(),
-            id,
-            finished: false,
-        };
+    pub(super) fn open_portal(&mut self, name: Bytes, mut portal: Portal) {
+        portal.ceiling = self.core.ceiling_of(&portal.judged, 0, portal.approval.is_some());
+        portal.id = self.core.next_statement();
         self.extended.portals.insert(name, portal);
     }
 

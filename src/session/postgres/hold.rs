@@ -11,7 +11,7 @@ use crate::session::core::hold::{Held, Waited, hold};
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::postgres::Session;
-use crate::session::postgres::statements::{Prepared, Stash};
+use crate::session::postgres::statements::{Portal, Prepared, Stash};
 
 impl Session {
     /// Holds a simple Query, then sends it or answers with the refusal.
@@ -32,14 +32,11 @@ impl Session {
         }
         let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
-                self.send_query(release, judged, &message, Some(approval));
+            Waited::Released(release, approval, dues) => {
+                self.send_query(release, judged, &message, (Some(approval), dues));
                 Ok(())
             }
-            Waited::Refused(refused) => {
-                self.tell_refused(&judged, &refused);
-                self.answer_error(refusal::encode(&refused)).await
-            }
+            Waited::Refused(refused) => self.refuse_query(&judged, &refused).await,
         }
     }
 
@@ -56,13 +53,14 @@ impl Session {
         };
         let held = Held { judged: &stash.judged, parameters: &stash.parameters, policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
+            Waited::Released(release, approval, dues) => {
                 self.send_released(release, &stash.frames);
                 for owed in stash.owed {
                     self.ledger.push(owed);
                 }
                 self.on_bound(&stash.judged);
-                self.open_portal(stash.portal, stash.prepared, stash.judged, stash.formats, Some(approval));
+                let portal = Portal::new(stash.prepared, stash.judged, stash.formats, (Some(approval), dues));
+                self.open_portal(stash.portal, portal);
             }
             Waited::Refused(refused) => {
                 self.tell_refused(&stash.judged, &refused);

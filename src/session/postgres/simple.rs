@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::gate::refusal::Refusal;
 use crate::gate::verdict::Verdict;
 use crate::identity::ids::ApprovalId;
 use crate::pg::compose;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::session::core::End;
+use crate::session::core::dues::Dues;
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
 use crate::session::postgres::Session;
@@ -49,25 +51,31 @@ impl Session {
             return self.answer_error(refusal::error("42501", refusal::TOKEN_WRITTEN_BACK)).await;
         }
         match self.core.admit(&judged, &[]) {
-            Verdict::Allow(release) => {
-                self.send_query(release, judged, &message, None);
-                Ok(())
-            }
-            Verdict::Deny(refused) => {
-                self.tell_refused(&judged, &refused);
-                self.answer_error(refusal::encode(&refused)).await
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, None).await {
+                Ok(dues) => {
+                    self.send_query(release, judged, &message, (None, dues));
+                    Ok(())
+                }
+                Err(refused) => self.refuse_query(&judged, &refused).await,
+            },
+            Verdict::Deny(refused) => self.refuse_query(&judged, &refused).await,
             Verdict::Hold(policy) => self.hold_query(judged, policy, message).await,
         }
     }
 
-    /// Sends a released Query on.
+    /// A refusal as the whole answer to a Query.
+    pub(super) async fn refuse_query(&mut self, judged: &Judged, refused: &Refusal) -> Result<(), End> {
+        self.tell_refused(judged, refused);
+        self.answer_error(refusal::encode(refused)).await
+    }
+
+    /// Sends a released Query on, with who approved it and what it has reserved.
     pub(super) fn send_query(
         &mut self,
         release: crate::gate::release::Release,
         judged: Arc<Judged>,
         message: &[u8],
-        approval: Option<ApprovalId>,
+        (approval, dues): (Option<ApprovalId>, Option<Arc<Dues>>),
     ) {
         self.send_released(release, message);
         self.on_released(&judged);
@@ -76,6 +84,7 @@ impl Session {
         self.extended.portals.remove(&b""[..]);
         let ceiling = self.core.ceiling_of(&judged, 0, approval.is_some());
         let mut running = Running::new(self.core.next_statement(), judged, approval, ceiling);
+        running.dues = dues;
         running.alone = self.status == b'I' && running.judged.statements.len() == 1;
         self.ledger.push(Owed::Query(Box::new(running)));
         self.extended.unsynced = false;
