@@ -4,6 +4,8 @@
 //! A statement reserves before it runs, and the store knows of the reservation first: a crash can make an agent look as if it
 //! had used more than it did (by what was reserved, and one block), never less.
 
+mod lines;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +16,13 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::gate::budget::lines::{ClassLine, Width, lines_of};
 use crate::identity::ids::AgentName;
 use crate::identity::store::StoreError;
 use crate::policy::budget::{Allowance, Charge, Line};
 
-/// A window is counted in so many parts; a part leaves it whole.
-const PARTS: u32 = 60;
 /// Most parts kept for one count; beyond, the oldest are joined and leave the window together.
 const SPANS_MAX: usize = 512;
-/// A block reserved ahead is this part of the budget, and at most so many.
-const BLOCK_SHARE: u64 = 20;
-const BLOCK_MAX: u64 = 1000;
-
 /// What was used in one part of the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -340,63 +337,6 @@ impl Counter {
             next.probes = next.probes.saturating_add(oldest.probes);
         }
     }
-}
-
-/// How long one part lasts, and how long parts are kept.
-#[derive(Clone, Copy, Debug)]
-struct Width {
-    part: Duration,
-    keep: Duration,
-}
-
-impl Width {
-    fn end(self, now: Timestamp) -> Timestamp {
-        let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
-        let start = now.as_millis().div_euclid(part).saturating_mul(part);
-        Timestamp::from_millis(start.saturating_add(part))
-    }
-}
-
-/// One class of a reservation, all its windows taken together.
-#[derive(Clone, Debug)]
-struct ClassLine {
-    class: Arc<str>,
-    counts_rows: bool,
-    probes: u64,
-    block: Amount,
-    width: Width,
-}
-
-fn lines_of(charge: &Charge) -> Vec<ClassLine> {
-    let mut lines: Vec<ClassLine> = Vec::new();
-    let all = charge.rows.iter().map(|line| (line, true)).chain(charge.probes.iter().map(|line| (line, false)));
-    for (line, rows) in all {
-        let block = (line.most / BLOCK_SHARE).min(BLOCK_MAX);
-        let at = lines.iter().position(|known| known.class == line.class).unwrap_or(lines.len());
-        if at == lines.len() {
-            lines.push(ClassLine {
-                class: line.class.clone(),
-                counts_rows: false,
-                probes: 0,
-                block: Amount::default(),
-                width: Width { part: line.per / PARTS, keep: line.per },
-            });
-        }
-        let Some(known) = lines.get_mut(at) else { continue };
-        known.width.part = known.width.part.min(line.per / PARTS);
-        known.width.keep = known.width.keep.max(line.per);
-        match rows {
-            true => {
-                known.counts_rows = true;
-                known.block.rows = known.block.rows.max(block);
-            }
-            false => {
-                known.probes = 1;
-                known.block.probes = known.block.probes.max(block);
-            }
-        }
-    }
-    lines
 }
 
 /// Rows promised to one statement. Dropped, it gives back what was not used.
