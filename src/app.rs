@@ -23,12 +23,16 @@ use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::gate::budget::Budgets;
+use crate::gate::desk::grants::{Grants, GrantsParts};
+use crate::gate::desk::pace::PaceLimits;
 use crate::gate::desk::{Desk, DeskLimits, DeskParts};
 use crate::gate::inherit::Inheritance;
 use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
+use crate::identity::person::Person;
 use crate::identity::store::{AgentStore, KeyName, KeyStore};
 use crate::masking::plan::Keys;
+use crate::notify::notifier::{Notifier, NotifierParts};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
 use crate::session::login::mysql::MysqlEstablished;
@@ -80,6 +84,7 @@ struct Running {
     shared: Arc<Shared>,
     api: ApiState,
     rules: Arc<rulebook::Rulebook>,
+    notifier: Arc<Notifier>,
     draining: CancellationToken,
 }
 
@@ -115,6 +120,8 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     }
     background.spawn(signals::watch(running.rules.clone(), reread, running.draining.clone()));
     background.spawn(flush_budgets(running.services.clone()));
+    let (notifier, notifier_ends) = (running.notifier.clone(), ended.clone());
+    let notifier_task = tokio::spawn(async move { notifier.run(notifier_ends).await });
     let (desk, desk_ends) = (running.services.desk.clone(), ended.clone());
     let desk_task = tokio::spawn(async move { desk.run(desk_ends.cancelled_owned()).await });
     let router = crate::api::router(running.api.clone());
@@ -131,6 +138,8 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     ended.cancel();
     let _api_ended = api.await;
     let _desk_ended = desk_task.await;
+    // What the last changes tell is in the outbox, or in the store for the next start.
+    let _notifier_ended = notifier_task.await;
     background.shutdown().await;
     if let Err(error) = running.services.budgets.flush(running.services.clock.now()).await {
         tracing::error!(%error, "budgets were not written: agents will seem to have used what was reserved");
@@ -216,6 +225,10 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
     let draining = CancellationToken::new();
     let desk = open_desk(&config, &store, &audit, &clock)?;
+    let grants = open_grants(&store, &desk, &audit, &clock);
+    let people = Arc::new(ArcSwap::from_pointee(config.people.clone()));
+    let notifier = open_notifier(&config, &store, (&desk, &audit, &clock), &people)?;
+    rules.tell(notifier.clone());
     let refusals = Arc::new(Refusals(audit.clone()));
     let master = fresh_or_stored(&store, KeyName::Masking).await?;
     // Answers to names that do not exist are keyed, and the same after a restart.
@@ -234,6 +247,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let services = Arc::new(Services {
         config: config.clone(),
         desk: desk.clone(),
+        grants: grants.clone(),
         audit: audit.clone(),
         keepers,
         mask_keys,
@@ -249,7 +263,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         agents: store.clone(),
         tokens: store.clone(),
         audit,
-        people: Arc::new(ArcSwap::from_pointee(config.people.clone())),
+        people,
         databases: Arc::new(config.databases.keys().cloned().collect::<BTreeSet<_>>()),
         rules: rules.clone(),
         checks: Arc::new(checks(&services, &rules)),
@@ -258,10 +272,12 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         draining: draining.clone(),
         public_url: Arc::from(config.api.public_url.as_str()),
         identity_writes: Arc::default(),
+        grants: Some(grants),
+        notifier: Some(notifier.clone()),
         answers: Arc::default(),
         sign_in: Arc::new(SignIn::new(config.sign_in.clone(), oidc)),
     };
-    Ok(Running { services, shared, api, rules, draining })
+    Ok(Running { services, shared, api, rules, notifier, draining })
 }
 
 async fn fresh_or_stored(store: &RocksStore, name: KeyName) -> anyhow::Result<crate::identity::store::Key> {
@@ -298,6 +314,11 @@ fn open_desk(
     let limits = DeskLimits {
         waiting_max: places(config.hold.waiting_max),
         waiting_max_per_agent: places(config.hold.waiting_max_per_agent),
+        pace: PaceLimits {
+            asks_per_minute: config.pace.asks_per_minute.map(places),
+            denials: config.pace.denials.map(places),
+            pause: config.pace.pause,
+        },
         ..DeskLimits::default()
     };
     let parts = DeskParts {
@@ -309,6 +330,40 @@ fn open_desk(
         limits,
     };
     Ok(Arc::new(Desk::new(parts).context("approvals cannot be read")?))
+}
+
+fn open_notifier(
+    config: &Config,
+    store: &Arc<RocksStore>,
+    (desk, audit, clock): (&Arc<Desk>, &Arc<AuditLog>, &Arc<dyn Clock>),
+    people: &Arc<ArcSwap<Vec<Person>>>,
+) -> anyhow::Result<Arc<Notifier>> {
+    let parts = NotifierParts {
+        outbox: store.clone(),
+        notes: store.clone(),
+        desk: desk.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        people: people.clone(),
+    };
+    let notifier = Notifier::new(&config.notify, &config.api.public_url, parts);
+    Ok(Arc::new(notifier.context("notifications cannot be set up")?))
+}
+
+fn open_grants(
+    store: &Arc<RocksStore>,
+    desk: &Arc<Desk>,
+    audit: &Arc<AuditLog>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Grants> {
+    Arc::new(Grants::new(GrantsParts {
+        grants: store.clone(),
+        desk: desk.clone(),
+        agents: store.clone(),
+        tokens: store.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    }))
 }
 
 /// What `/readyz` asks.

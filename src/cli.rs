@@ -6,11 +6,12 @@ pub mod audit;
 pub mod check;
 pub mod client;
 pub mod exit;
+pub mod grants;
 pub mod offline;
 pub mod print;
 pub mod rules;
 pub mod schema;
-pub mod visible;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -100,6 +101,11 @@ pub enum Command {
     },
     /// Look at what waits, and decide.
     Approvals(Printing<approvals::ApprovalsCommand>),
+    /// Give, list and take back standing, bounded approvals.
+    Grants(Printing<grants::GrantsCommand>),
+    /// Look at the channels that messages go to; test them, deliver again.
+    #[command(alias = "channels")]
+    Webhooks(Printing<webhooks::WebhooksCommand>),
     /// Read, check and export the audit log; no running Holdpoint needed.
     Audit(audit::AuditArgs),
     /// Check, test and explain rules; no running Holdpoint needed.
@@ -127,6 +133,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Oidc { command } => oidc::run(global, command).await,
         Command::People(printing) => people::run(&printed(global, printing.output), printing.command).await,
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
+        Command::Grants(printing) => grants::run(&printed(global, printing.output), printing.command).await,
+        Command::Webhooks(printing) => webhooks::run(&printed(global, printing.output), printing.command).await,
         Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),
         Command::Classify(args) => rules::classify::run(global, &args).await,

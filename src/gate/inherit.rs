@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 
-use crate::catalog::Catalog;
 use crate::identity::store::StoreError;
 pub use crate::policy::inherit::{Inherited, Target};
 
@@ -64,13 +63,14 @@ impl Inheritance {
         Ok(())
     }
 
-    /// Learns keys and names of relations that exist now, so that renames are followed. Called after a catalog was read.
+    /// Learns keys and names of relations that exist now, so that renames are followed: `learn` is [`Inherited::pin`] with the
+    /// database's catalog. Called after that was read.
     ///
     /// # Errors
     /// The store fails; what was learnt is used all the same, and learnt again after a restart.
-    pub async fn pin(&self, catalog: &Catalog) -> Result<(), StoreError> {
-        let mut learnt = self.of(&catalog.database);
-        learnt.retain_mut(|one| one.pin(catalog));
+    pub async fn pin(&self, database: &str, learn: impl Fn(&mut Inherited) -> bool) -> Result<(), StoreError> {
+        let mut learnt = self.of(database);
+        learnt.retain_mut(|one| learn(one));
         if learnt.is_empty() {
             return Ok(());
         }

@@ -19,7 +19,7 @@ use crate::policy::judge::{Evidence, Situation, Subject};
 use crate::policy::rules::RuleSet;
 use crate::policy::ruling::{ApprovalPolicy, Effect, Ruling};
 use crate::statement::fingerprint::{Normalised, normalise};
-use crate::statement::footprint::{Footprint, Opaque};
+use crate::statement::footprint::{Footprint, Opaque, RowBound};
 use crate::statement::read::{Known, Statement};
 use crate::statement::scope::Scope;
 
@@ -82,6 +82,15 @@ impl Judgement {
     /// Text without literals and its fingerprint, for the audit; made at the first use.
     pub fn normalised(&self) -> &Normalised {
         self.normalised.get_or_init(|| normalise(&self.statement.text, &self.statement.dialect))
+    }
+
+    /// The most rows that the statement changes, as far as its text or the planner tells.
+    pub fn changed_at_most(&self) -> Option<u64> {
+        match self.statement.footprint.changed {
+            RowBound::None => Some(0),
+            RowBound::AtMost(rows) => Some(rows),
+            RowBound::Unbounded => self.evidence.estimated_changed,
+        }
     }
 
     /// The plan for a result header seen before, byte for byte.

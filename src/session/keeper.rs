@@ -112,7 +112,7 @@ impl Keeper {
         let database = settings.databases.get(&*self.name).ok_or_else(|| self.unreachable("it is not configured"))?;
         let catalog = catalog::read(database).await.map_err(|why| self.unreachable(&why))?;
         *self.refreshed.lock() += 1;
-        if let Err(error) = self.inheritance.pin(&catalog).await {
+        if let Err(error) = self.inheritance.pin(&self.name, |one| one.pin(&catalog)).await {
             // What was learnt is in force all the same, and learnt again after a restart.
             tracing::warn!(database = %self.name, %error, "where inherited classes stand was not kept");
         }

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::gate::budget::Budgets;
 use crate::gate::desk::Desk;
+use crate::gate::desk::grants::Grants;
 use crate::gate::inherit::Inheritance;
 use crate::masking::plan::Keys;
 use crate::session::keeper::Keeper;
@@ -18,6 +19,8 @@ pub struct Services {
     pub config: Arc<Config>,
     /// Where statements wait.
     pub desk: Arc<Desk>,
+    /// Standing approvals.
+    pub grants: Arc<Grants>,
     /// The audit log.
     pub audit: Arc<AuditLog>,
     /// One keeper per database.

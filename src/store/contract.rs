@@ -1,5 +1,8 @@
 //! What every store has to do, run on each of them.
 
+mod grants;
+mod outbox;
+
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -260,6 +263,11 @@ async fn counters_are_replaced(store: &dyn BudgetStore) {
     store.put_counters(vec![row("a", 5)]).await.unwrap();
     assert_eq!(store.counters().unwrap(), vec![row("a", 5), row("b", 2)]);
 }
+use grants::{grants_are_written_by_compare_and_set, shapes_are_kept_by_approval};
+use outbox::{
+    changes_are_kept_until_they_are_planned, deliveries_wait_until_they_end, notes_are_kept_by_space_and_taken_once,
+    only_old_ended_deliveries_are_forgotten,
+};
 
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
@@ -293,4 +301,10 @@ contract!(
     keys_are_made_once,
     inherited_classes_are_kept,
     counters_are_replaced,
+    changes_are_kept_until_they_are_planned,
+    deliveries_wait_until_they_end,
+    only_old_ended_deliveries_are_forgotten,
+    notes_are_kept_by_space_and_taken_once,
+    grants_are_written_by_compare_and_set,
+    shapes_are_kept_by_approval,
 );

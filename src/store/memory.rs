@@ -1,5 +1,8 @@
 //! Everything in memory, for tests: the same contract as RocksDB, and faults on demand.
 
+mod grants;
+mod outbox;
+
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::{BoxFuture, ready};
@@ -9,14 +12,17 @@ use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Timestamp;
 use crate::gate::approval::Approval;
 use crate::gate::budget::{BudgetStore, CounterRow};
-use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::desk::grants::grant::Grant;
+use crate::gate::desk::grants::shape::Shape;
+use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
 use crate::gate::inherit::{Inherited, InheritedStore};
 use crate::identity::agent::Agent;
-use crate::identity::ids::{AgentName, ApprovalId, PersonName};
+use crate::identity::ids::{AgentName, ApprovalId, GrantId, PersonName};
 use crate::identity::password::Login;
 use crate::identity::session::BrowserSession;
 use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, LoginStore, StoreError, TokenStore};
 use crate::identity::token::Token;
+use crate::notify::outbox::Delivery;
 
 /// What happens to writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub enum Part {
     Inherited,
     /// What of budgets was used.
     Budgets,
+    /// Deliveries and notes.
+    Outbox,
 }
 
 /// A store that forgets everything when it is dropped.
@@ -63,18 +71,25 @@ struct State {
     checkpoints: Vec<StoredCheckpoint>,
     inherited: BTreeMap<String, Inherited>,
     budgets: BTreeMap<String, CounterRow>,
-    faults: [Fault; 5],
+    changes: BTreeMap<(ApprovalId, u64), ApprovalChange>,
+    outbox: BTreeMap<u64, Delivery>,
+    next_delivery: u64,
+    notes: BTreeMap<(String, String), String>,
+    grants: BTreeMap<GrantId, Grant>,
+    shapes: BTreeMap<ApprovalId, Shape>,
+    faults: [Fault; 6],
 }
 
 impl State {
     fn fault(&mut self, part: Part) -> &mut Fault {
-        let [approvals, audit, identity, inherited, budgets] = &mut self.faults;
+        let [approvals, audit, identity, inherited, budgets, outbox] = &mut self.faults;
         match part {
             Part::Approvals => approvals,
             Part::Audit => audit,
             Part::Identity => identity,
             Part::Inherited => inherited,
             Part::Budgets => budgets,
+            Part::Outbox => outbox,
         }
     }
 }
@@ -115,10 +130,12 @@ impl ApprovalStore for MemoryStore {
             if let Some(clash) = writes.iter().find(|write| !fits(write)) {
                 return Err(StoreError::Conflict(clash.approval.id.to_string()));
             }
-            state.approvals.extend(writes.into_iter().map(|write| {
+            for write in writes {
                 let approval = Approval { waiting: false, ..write.approval };
-                (approval.id.clone(), approval)
-            }));
+                let change = ApprovalChange::between(state.approvals.get(&approval.id), &approval);
+                state.changes.insert((change.id.clone(), change.version), change);
+                state.approvals.insert(approval.id.clone(), approval);
+            }
             Ok(())
         })
     }

@@ -9,7 +9,7 @@ async fn columns_are_proposed_by_name_comment_and_values_and_no_value_is_shown()
         "CREATE TABLE leads (id int, contact text, fax_no text, blurb text, \"odd \"\"name\" text);
          INSERT INTO leads SELECT i, 'lead' || i || '@example.com', NULL, 'met at the fair', '4111 1111 1111 1111'
          FROM generate_series(1, 40) i;
-         COMMENT ON COLUMN leads.blurb IS 'free text, @class crm.note'",
+         COMMENT ON COLUMN leads.blurb IS 'free text, @class crm.note'; ALTER TABLE leads OWNER TO shop_app",
     );
     let (fine, out) = stage.command(&["classify", "--sample", "25"]);
     assert!(fine, "{out}");

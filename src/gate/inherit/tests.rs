@@ -1,7 +1,7 @@
 //! Inherited classes over restarts, store faults and renames.
 
 use super::*;
-use crate::catalog::{Column, Parts, Relation, RelationKey, RelationKind};
+use crate::catalog::{Catalog, Column, Parts, Relation, RelationKey, RelationKind};
 use crate::clock::Timestamp;
 use crate::identity::ids::AgentName;
 use crate::store::memory::{Fault, MemoryStore, Part};
@@ -79,9 +79,11 @@ async fn a_pinned_target_follows_its_relation_through_renames() {
     let store = Arc::new(MemoryStore::new());
     let ledger = Inheritance::open(store.clone()).unwrap();
     ledger.record(vec![entry("copy", Some(2))]).await.unwrap();
-    ledger.pin(&catalog("other")).await.unwrap();
+    let other = catalog("other");
+    ledger.pin(&other.database, |one| one.pin(&other)).await.unwrap();
     assert_eq!(ledger.of("shop")[0].target.key, None, "there is no such relation yet");
-    ledger.pin(&catalog("copy")).await.unwrap();
+    let copy = catalog("copy");
+    ledger.pin(&copy.database, |one| one.pin(&copy)).await.unwrap();
     let pinned = Inheritance::open(store).unwrap().of("shop").remove(0).target;
     assert_eq!((pinned.key, pinned.column.as_deref()), (Some(RelationKey(20_000)), Some("b")));
     let columns = pinned.columns(&catalog("renamed"));

@@ -29,6 +29,24 @@ impl std::fmt::Debug for Dues {
     }
 }
 
+/// Who said that a text may run.
+#[derive(Clone, Copy)]
+pub(in crate::session) enum Paying<'a> {
+    /// The rules.
+    Allowed,
+    /// People: by this approval, or by a grant.
+    Approved(Option<&'a ApprovalId>),
+}
+
+impl<'a> Paying<'a> {
+    fn approval(self) -> Option<&'a ApprovalId> {
+        match self {
+            Self::Allowed => None,
+            Self::Approved(approval) => approval,
+        }
+    }
+}
+
 impl Dues {
     /// Counts rows of the statement at `index` that were passed on.
     pub fn spend(&self, index: usize, rows: u64) {
@@ -47,7 +65,8 @@ impl Dues {
 
 impl Core {
     /// Judges again by what is left of the budgets that the text counts against; not kept, for it is true of this run only.
-    pub fn within_budgets(&self, judged: Arc<Judged>) -> Arc<Judged> {
+    /// The judgement may have been kept of a text with other literals (`judge/shelf`): what may be held now is `text`.
+    pub fn within_budgets(&self, text: &str, judged: Arc<Judged>) -> Arc<Judged> {
         if !judged.charged {
             return judged;
         }
@@ -70,23 +89,23 @@ impl Core {
                 one.evidence.within(left)
             })
             .collect();
-        self.judge_anew(&judged, &evidence)
+        self.judge_anew(text, &judged, &evidence)
     }
 
     /// Pays what is due for a released text. The text must not be sent before this says `Ok`.
     ///
     /// # Errors
     /// The store fails, or other statements used up the budget meanwhile.
-    pub async fn dues(&self, judged: &Judged, approval: Option<&ApprovalId>) -> Result<Option<Arc<Dues>>, Refusal> {
+    pub async fn dues(&self, judged: &Judged, by: Paying<'_>) -> Result<Option<Arc<Dues>>, Refusal> {
         if judged.statements.iter().any(|one| copies(one)) {
-            self.record_inherited(judged, approval).await?;
+            self.record_inherited(judged, by.approval()).await?;
         }
         if !judged.charged {
             return Ok(None);
         }
         let mut reserved = Vec::with_capacity(judged.statements.len());
         for one in &judged.statements {
-            reserved.push(self.reserve(one, approval).await?);
+            reserved.push(self.reserve(one, by).await?);
         }
         Ok(Some(Arc::new(Dues { clock: self.services.clock.clone(), reserved: Mutex::new(reserved) })))
     }
@@ -110,16 +129,16 @@ impl Core {
         })
     }
 
-    async fn reserve(&self, one: &Judgement, approval: Option<&ApprovalId>) -> Result<Option<Reservation>, Refusal> {
+    async fn reserve(&self, one: &Judgement, by: Paying<'_>) -> Result<Option<Reservation>, Refusal> {
         if one.charge.is_empty() {
             return Ok(None);
         }
         let (budgets, agent) = (&self.services.budgets, &self.agent.name);
         let (rows, now) = (rows_of(one), self.services.clock.now());
-        let kept = match approval {
+        let kept = match by {
             // What people approved counts, but is not stopped.
-            Some(_) => budgets.reserve(agent, &one.charge, rows, now).await.map(Some),
-            None => {
+            Paying::Approved(_) => budgets.reserve(agent, &one.charge, rows, now).await.map(Some),
+            Paying::Allowed => {
                 let wish = Wish { rows, judged: one.evidence.allowance };
                 budgets.reserve_within(agent, &one.charge, wish, now).await
             }
@@ -129,7 +148,7 @@ impl Core {
             Ok(None) => Err(Refusal::unavailable(None, "other statements of yours are using up its budget")),
             Err(error) => {
                 tracing::error!(%error, "a budget could not be kept");
-                Err(Refusal::unavailable(approval, "its budget could not be kept"))
+                Err(Refusal::unavailable(by.approval(), "its budget could not be kept"))
             }
         }
     }

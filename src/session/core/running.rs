@@ -10,6 +10,7 @@ use crate::masking::column::{Format, ResultColumn};
 use crate::masking::plan::{Against, Plan, plan, plan_revealing};
 use crate::session::core::Core;
 use crate::session::core::dues::Dues;
+use crate::session::core::hold::Warrant;
 use crate::session::judge::{Judged, World};
 
 /// What is known about a statement between its release and the end of its answer.
@@ -21,6 +22,8 @@ pub(in crate::session) struct Running<W> {
     pub index: usize,
     pub started: Instant,
     pub approval: Option<ApprovalId>,
+    /// The most rows that a grant covers, if it runs by one.
+    pub rows_max: Option<u64>,
     pub plan: Option<Arc<Plan>>,
     pub rows: u64,
     pub bytes: u64,
@@ -42,13 +45,14 @@ pub(in crate::session) struct Running<W> {
 
 impl<W: Default> Running<W> {
     /// A text at its first statement.
-    pub fn new(id: StatementId, judged: Arc<Judged>, approval: Option<ApprovalId>, ceiling: Option<u64>) -> Self {
+    pub fn new(id: StatementId, judged: Arc<Judged>, warrant: Warrant, ceiling: Option<u64>) -> Self {
         Self {
             id,
             judged,
             index: 0,
             started: Instant::now(),
-            approval,
+            approval: warrant.approval,
+            rows_max: warrant.rows_max,
             plan: None,
             rows: 0,
             bytes: 0,
@@ -57,7 +61,7 @@ impl<W: Default> Running<W> {
             discard: false,
             rows_before: 0,
             told: false,
-            dues: None,
+            dues: warrant.dues,
             alone: false,
             wire: W::default(),
         }
@@ -65,6 +69,11 @@ impl<W: Default> Running<W> {
 }
 
 impl<W> Running<W> {
+    /// Who said that it may run.
+    pub fn warrant(&self) -> Warrant {
+        Warrant { approval: self.approval.clone(), rows_max: self.rows_max, dues: self.dues.clone() }
+    }
+
     /// Takes note of rows and bytes that were passed on.
     pub fn sent(&mut self, rows: u64, bytes: u64) {
         self.rows += rows;
@@ -150,9 +159,12 @@ impl Core {
     }
 
     /// The rows a statement may send before it is held in mid-result.
-    pub fn ceiling_of(&self, judged: &Judged, index: usize, approved: bool) -> Option<u64> {
+    pub fn ceiling_of(&self, judged: &Judged, index: usize, warrant: &Warrant) -> Option<u64> {
         let one = judged.statements.get(index)?;
-        if !approved {
+        if warrant.rows_max.is_some() {
+            return warrant.rows_max;
+        }
+        if warrant.approval.is_none() {
             return one.ruling.ceiling;
         }
         if !one.reveal.is_empty() {

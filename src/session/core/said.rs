@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::gate::approval::{Approval, Claims};
+use crate::gate::desk::grants::grant::Grant;
 use crate::identity::ids::ApprovalId;
 use crate::session::core::Core;
 use crate::session::core::request::claimed;
@@ -54,6 +55,7 @@ impl Core {
                 Some(id) => self.show_approval(id),
                 None => "nothing was held in this session".to_owned(),
             },
+            "grants" => self.show_grants(),
             "reason" => said(&claims.reason),
             "ticket" => said(&claims.ticket),
             "end_user" => said(&claims.end_user),
@@ -66,6 +68,24 @@ impl Core {
                 None => format!("unknown: {other}; try SHOW holdpoint.help"),
             },
         }
+    }
+
+    fn show_grants(&self) -> String {
+        let grants = self.services.grants.usable(&self.agent.name).unwrap_or_default();
+        if grants.is_empty() {
+            return "no grant can be used at the moment".to_owned();
+        }
+        let line = |grant: &Grant| {
+            let left = grant.terms.runs.saturating_sub(grant.runs);
+            let (rows, until) = (grant.terms.rows, grant.expires_at.to_rfc3339());
+            format!(
+                "{}: {} more run(s) of at most {rows} rows until {until}: {}",
+                grant.id,
+                left,
+                grant.summary.join("; ")
+            )
+        };
+        grants.iter().map(line).collect::<Vec<_>>().join(" | ")
     }
 
     /// An agent sees its own approvals only.

@@ -56,7 +56,7 @@ impl Core {
         let rows = std::mem::take(&mut running.rows);
         running.bytes = 0;
         if !last {
-            running.ceiling = self.ceiling_of(&judged, index + 1, told.approval.is_some());
+            running.ceiling = self.ceiling_of(&judged, index + 1, &running.warrant());
         }
         if last && let Some(approval) = told.approval.clone() {
             self.finish_approval(approval, ApprovalEnd { ok: outcome == "ok", rows: Some(rows), code, unknown: false });

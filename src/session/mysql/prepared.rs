@@ -18,11 +18,13 @@ use crate::mysql::packets::value::ParameterKind;
 use crate::mysql::packets::{query, requests};
 use crate::mysql::refusal::OwnError;
 use crate::policy::judge::Evidence;
+use crate::session::core::dues::Paying;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running};
-use crate::session::mysql::simple::{Approved, Sent, not_utf8, token_written_back};
+use crate::session::mysql::simple::{Sent, not_utf8, token_written_back};
 use crate::session::mysql::{Session, client_fault};
 use crate::statement::footprint::RowBound;
 
@@ -133,7 +135,7 @@ impl Session {
         let mut payload = BytesMut::new();
         execute.encode_plain(number, &mut payload);
         let Some(judged) = self.judged_for(text, &payload).await? else { return Ok(()) };
-        let judged = self.core.within_budgets(judged);
+        let judged = self.core.within_budgets(text, judged);
         let carries =
             |one: &Parameter| one.value.as_ref().is_some_and(|value| crate::masking::token::bytes_carry_token(value));
         if parameters.iter().any(carries) {
@@ -145,10 +147,10 @@ impl Session {
         }
         let bound = Bound { judged: judged.clone(), payload, number, cursor: execute.cursor };
         match self.core.admit(&judged, parameters) {
-            Verdict::Allow(release) => match self.core.dues(&judged, None).await {
+            Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
                 Ok(dues) => {
                     self.drain().await?;
-                    self.send_execute(release, bound, (None, dues));
+                    self.send_execute(release, bound, Warrant { dues, ..Warrant::default() });
                 }
                 Err(refused) => self.refuse_judged(&judged, &refused),
             },
@@ -174,7 +176,7 @@ impl Session {
                 Ok(Some(self.core.judge_with(&judged, &[word])))
             }
             Ok(word) if word == Evidence::default() => Ok(Some(judged)),
-            Ok(word) => Ok(Some(self.core.judge_anew(&judged, &[word]))),
+            Ok(word) => Ok(Some(self.core.judge_anew(text, &judged, &[word]))),
             Err(error) => {
                 let shown = self.shown_error(judged.tainted(), &error);
                 self.put(|out| out.extend_from_slice(&shown));
@@ -184,8 +186,8 @@ impl Session {
     }
 
     /// Sends a released execution on. Nothing may be under way.
-    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, approved: Approved) {
-        let mut running = self.start(&bound.judged, approved);
+    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, warrant: Warrant) {
+        let mut running = self.start(&bound.judged, warrant);
         running.wire.binary = true;
         running.wire.opens_cursor = bound.cursor;
         running.wire.statement = Some(bound.number);

@@ -4,6 +4,7 @@
 //! judged first; a gated one is stashed with what follows it until its Execute, and nothing behind it overtakes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,6 +15,8 @@ use crate::pg::compose;
 use crate::pg::ledger::{Description, Owed};
 use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse};
 use crate::pg::refusal;
+use crate::session::core::dues::Paying;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
@@ -116,7 +119,7 @@ impl Session {
         if prepared.local {
             let judged = judge_reading(self, &prepared.text).await?;
             self.local(compose::BIND_COMPLETE);
-            self.open_portal(portal, Portal::new(prepared, judged, formats, (None, None)));
+            self.open_portal(portal, prepared, judged, formats, Warrant::default());
             return Ok(());
         }
         let Some(judged) = self.judged_for_bind(&prepared, message).await? else { return Ok(()) };
@@ -127,14 +130,14 @@ impl Session {
         let parameters = parameters(&prepared, &bind);
         match self.core.admit(&judged, &parameters) {
             Verdict::Allow(release) => {
-                let dues = match self.core.dues(&judged, None).await {
+                let dues = match self.core.dues(&judged, Paying::Allowed).await {
                     Ok(dues) => dues,
                     Err(refused) => return self.refuse_bind(&judged, &refused).await,
                 };
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
                 self.on_bound(&judged);
-                self.open_portal(portal, Portal::new(prepared, judged, formats, (None, dues)));
+                self.open_portal(portal, prepared, judged, formats, Warrant { dues, ..Warrant::default() });
             }
             Verdict::Deny(refused) => return self.refuse_bind(&judged, &refused).await,
             Verdict::Hold(_) => {
@@ -160,9 +163,27 @@ impl Session {
         self.core.tainted |= judged.tainted();
     }
 
-    pub(super) fn open_portal(&mut self, name: Bytes, mut portal: Portal) {
-        portal.ceiling = self.core.ceiling_of(&portal.judged, 0, portal.approval.is_some());
-        portal.id = self.core.next_statement();
+    pub(super) fn open_portal(
+        &mut self,
+        name: Bytes,
+        prepared: Prepared,
+        judged: Arc<Judged>,
+        formats: Vec<Format>,
+        warrant: Warrant,
+    ) {
+        let ceiling = self.core.ceiling_of(&judged, 0, &warrant);
+        let id = self.core.next_statement();
+        let portal = Portal {
+            prepared,
+            judged,
+            formats,
+            warrant,
+            rows: 0,
+            ceiling,
+            started: Instant::now(),
+            id,
+            finished: false,
+        };
         self.extended.portals.insert(name, portal);
     }
 

@@ -11,7 +11,7 @@ use crate::session::core::hold::{Held, Waited, hold};
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::postgres::Session;
-use crate::session::postgres::statements::{Portal, Prepared, Stash};
+use crate::session::postgres::statements::{Prepared, Stash};
 
 impl Session {
     /// Holds a simple Query, then sends it or answers with the refusal.
@@ -32,8 +32,8 @@ impl Session {
         }
         let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval, dues) => {
-                self.send_query(release, judged, &message, (Some(approval), dues));
+            Waited::Released(release, warrant) => {
+                self.send_query(release, judged, &message, warrant);
                 Ok(())
             }
             Waited::Refused(refused) => self.refuse_query(&judged, &refused).await,
@@ -53,14 +53,13 @@ impl Session {
         };
         let held = Held { judged: &stash.judged, parameters: &stash.parameters, policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval, dues) => {
+            Waited::Released(release, warrant) => {
                 self.send_released(release, &stash.frames);
                 for owed in stash.owed {
                     self.ledger.push(owed);
                 }
                 self.on_bound(&stash.judged);
-                let portal = Portal::new(stash.prepared, stash.judged, stash.formats, (Some(approval), dues));
-                self.open_portal(stash.portal, portal);
+                self.open_portal(stash.portal, stash.prepared, stash.judged, stash.formats, warrant);
             }
             Waited::Refused(refused) => {
                 self.tell_refused(&stash.judged, &refused);

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::identity::ids::{ApprovalId, StatementId};
+use crate::identity::ids::StatementId;
 use crate::masking::column::Format;
 use crate::masking::copy::CopyMasker;
 use crate::pg::ledger::{Description, Owed};
-use crate::session::core::dues::Dues;
+use crate::session::core::hold::Warrant;
 use crate::session::core::{Parameter, running};
 use crate::session::judge::Judged;
 
@@ -37,9 +37,8 @@ pub(super) fn execute(name: Bytes, portal: &Portal) -> Running {
     Running {
         started: portal.started,
         rows_before: portal.rows,
-        dues: portal.dues.clone(),
         wire,
-        ..Running::new(portal.id, portal.judged.clone(), portal.approval.clone(), portal.ceiling)
+        ..Running::new(portal.id, portal.judged.clone(), portal.warrant.clone(), portal.ceiling)
     }
 }
 
@@ -58,38 +57,13 @@ pub(super) struct Portal {
     pub prepared: Prepared,
     pub judged: Arc<Judged>,
     pub formats: Vec<Format>,
-    pub approval: Option<ApprovalId>,
-    /// What it has reserved from budgets.
-    pub dues: Option<Arc<Dues>>,
+    pub warrant: Warrant,
     pub rows: u64,
     pub ceiling: Option<u64>,
     pub started: Instant,
     pub id: StatementId,
     /// A statement event was already written for it.
     pub finished: bool,
-}
-
-impl Portal {
-    /// A portal before its first row; its number and its ceiling are not known yet.
-    pub fn new(
-        prepared: Prepared,
-        judged: Arc<Judged>,
-        formats: Vec<Format>,
-        (approval, dues): (Option<ApprovalId>, Option<Arc<Dues>>),
-    ) -> Self {
-        Self {
-            prepared,
-            judged,
-            formats,
-            approval,
-            dues,
-            rows: 0,
-            ceiling: None,
-            started: Instant::now(),
-            id: StatementId(0),
-            finished: false,
-        }
-    }
 }
 
 /// A gated Bind that waits for its Execute, with the frames that follow it.
