@@ -97,7 +97,7 @@ impl Core {
     /// # Errors
     /// The store fails, or other statements used up the budget meanwhile.
     pub async fn dues(&self, judged: &Judged, by: Paying<'_>) -> Result<Option<Arc<Dues>>, Refusal> {
-        if judged.statements.iter().any(|one| copies(one)) {
+        if judged.statements.iter().any(copies) {
             self.record_inherited(judged, by.approval()).await?;
         }
         if !judged.charged {
