@@ -46,7 +46,7 @@ fn world() -> Arc<World> {
     let catalog: Arc<Catalog> =
         Arc::new(rules.catalog().expect("the baseline has one").to_catalog().expect("it is sound"));
     let classes = Arc::new(rules.class_map(&catalog));
-    Arc::new(World { catalog, rules, classes })
+    Arc::new(World { catalog, rules, classes, inherited: 1 })
 }
 
 fn agent() -> Agent {
@@ -67,7 +67,15 @@ fn agent() -> Agent {
 fn statements(criterion: &mut Criterion) {
     let (world, agent, known) = (world(), agent(), Known::default());
     let scope = Arc::new(Scope::default());
-    let bench = Bench { world: &world, scope: &scope, known: &known, agent: &agent, database: "shop", blind: None };
+    let bench = Bench {
+        world: &world,
+        scope: &scope,
+        known: &known,
+        agent: &agent,
+        database: "shop",
+        blind: None,
+        wanted: &std::collections::BTreeSet::new(),
+    };
     let shelf = Cache::default().shelf(&world, &agent.name, &scope);
     let mut group = criterion.benchmark_group("statement");
     for (name, sql) in STATEMENTS {
