@@ -19,6 +19,7 @@ use holdpoint::masking::column::{Format, ResultColumn};
 use holdpoint::masking::copy::CopyMasker;
 use holdpoint::masking::plan::{Keys, Plan, plan};
 use holdpoint::policy::class::{Class, ClassMap, MaskSpec, ProbeSpec};
+use holdpoint::policy::detector::DetectorSet;
 use holdpoint::statement::footprint::{CopyFormat, Flow, Output, Source};
 
 const RELATION: RelationKey = RelationKey(20_000);
@@ -61,7 +62,8 @@ fn planned(mask: Option<&MaskSpec>, type_oid: u32, format: Format) -> Plan {
     let mut map = ClassMap::default();
     if let Some(mask) = mask {
         let probe = ProbeSpec::Hold;
-        let class = Class { name: "pii.x".into(), mask: mask.clone(), probe, aggregates: false, bulk_rows: None };
+        let class =
+            Class { name: "pii.x".into(), mask: mask.clone(), key: 0, probe, aggregates: false, bulk_rows: None };
         map.classes.push(Arc::new(class));
         map.columns.extend([1, 3].map(|at| (key(at), vec![0])));
     }
@@ -108,6 +110,46 @@ fn rows(criterion: &mut Criterion) {
     });
     let plans = masks().map(|(name, mask)| (name, customers(Some(&mask))));
     for (name, plan) in [("no mask", customers(None))].into_iter().chain(plans) {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                for _ in 0..ROWS {
+                    plan.mask_row(black_box(&body), &mut out).expect("a sound row");
+                }
+                out.len()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// One column of text without class, looked into by every detector: nothing found, and something found.
+fn detectors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("detectors, one cell");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    let json =
+        r#"{"order":81723,"items":[{"sku":"A91824","qty":2}],"note":"left at the door, rang twice","paid":true}"#;
+    let prose =
+        "The parcel arrived after the meeting of the team on 2025-11-02 at 14:07, and nobody noticed until 3 pm. ";
+    let cells = [
+        ("word", "Utrecht".to_owned()),
+        ("number", "1048576".to_owned()),
+        ("uuid", "550e8400-e29b-41d4-a716-446655440000".to_owned()),
+        ("100 bytes of prose", prose.to_owned()),
+        ("1000 bytes of prose", prose.repeat(10)),
+        ("100 bytes of JSON", json.to_owned()),
+        ("e-mail, found", CELLS[1].to_owned()),
+        ("prose with a card, found", format!("{prose}4111 1111 1111 1111")),
+    ];
+    let mut map = ClassMap::default();
+    map.detection.set = DetectorSet::usual();
+    let outputs = [Output { name: "c".into(), sources: Vec::new(), unknown: false }];
+    let described = [ResultColumn { name: "c".into(), origin: None, type_oid: 25, format: Format::Text }];
+    let plan = plan(Some(&outputs), &described, &map, &Catalog::default(), &Keys::new([1; 32])).plan;
+    let mut out = BytesMut::with_capacity(1 << 18);
+    for (name, cell) in cells {
+        let length = i32::try_from(cell.len()).expect("short");
+        let body = [&1i16.to_be_bytes()[..], &length.to_be_bytes(), cell.as_bytes()].concat();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();
@@ -180,5 +222,5 @@ fn copies(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rows, mysql_rows, copies);
+criterion_group!(benches, rows, detectors, mysql_rows, copies);
 criterion_main!(benches);

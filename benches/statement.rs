@@ -57,6 +57,7 @@ fn agent() -> Agent {
         groups: Vec::new(),
         databases: Vec::new(),
         scram_verifier: String::new(),
+        native_verifier: None,
         secret_sha256: String::new(),
         created_at: Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").expect("a time"),
         disabled: false,

@@ -21,8 +21,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 
-use crate::api::admin::{agents, audit, rules, tokens};
-use crate::api::approvals::{decide, events};
+use crate::api::admin::{agents, audit, channels, rules, tokens};
+use crate::api::approvals::{decide, events, grants, slack};
 use crate::api::problem::{Kind, Problem};
 use crate::api::signin::people;
 use crate::api::state::ApiState;
@@ -37,6 +37,10 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/agents/{name_and_verb}", delete(agents::remove).post(agents::act))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{id_and_verb}", post(tokens::act))
+        .route("/v1/channels", get(channels::list))
+        .route("/v1/channels/{name_and_verb}", get(channels::show).post(channels::act))
+        .route("/v1/grants", get(grants::list).post(grants::create))
+        .route("/v1/grants/{id_and_verb}", post(grants::act))
         .route("/v1/people", get(people::list))
         .route("/v1/people/{name_and_verb}", post(people::act))
         .route("/v1/rules", get(rules::show))
@@ -45,6 +49,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/audit/events", get(audit::events))
         .route("/v1/audit/events/{seq}/proof", get(audit::proof))
         .route("/v1/audit/checkpoints", get(audit::checkpoints))
+        .route("/v1/slack/interactive", post(slack::interactive))
+        .route("/v1/slack/links/{code}", get(slack::show).post(slack::confirm))
         .route("/openapi.json", get(openapi::openapi_json))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

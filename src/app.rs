@@ -3,6 +3,7 @@
 mod reload;
 mod rulebook;
 mod signals;
+pub mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,11 +22,17 @@ use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::gate::budget::Budgets;
+use crate::gate::desk::grants::{Grants, GrantsParts};
+use crate::gate::desk::pace::PaceLimits;
 use crate::gate::desk::{Desk, DeskLimits, DeskParts};
+use crate::gate::inherit::Inheritance;
 use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
+use crate::identity::person::Person;
 use crate::identity::store::{AgentStore, KeyName, KeyStore};
 use crate::masking::plan::Keys;
+use crate::notify::notifier::{Notifier, NotifierParts};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
 use crate::session::login::mysql::MysqlEstablished;
@@ -33,6 +40,9 @@ use crate::session::services::Services;
 use crate::session::shared::{AgentDirectory, RefusalSink, Shared};
 use crate::session::{mysql, postgres};
 use crate::store::rocks::RocksStore;
+
+/// What was used of budgets is written this often.
+const BUDGETS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The system's clock.
 pub struct SystemClock;
@@ -74,6 +84,7 @@ struct Running {
     shared: Arc<Shared>,
     api: ApiState,
     rules: Arc<rulebook::Rulebook>,
+    notifier: Arc<Notifier>,
     draining: CancellationToken,
 }
 
@@ -108,6 +119,9 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
         background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
     }
     background.spawn(signals::watch(running.rules.clone(), reread, running.draining.clone()));
+    background.spawn(flush_budgets(running.services.clone()));
+    let (notifier, notifier_ends) = (running.notifier.clone(), ended.clone());
+    let notifier_task = tokio::spawn(async move { notifier.run(notifier_ends).await });
     let (desk, desk_ends) = (running.services.desk.clone(), ended.clone());
     let desk_task = tokio::spawn(async move { desk.run(desk_ends.cancelled_owned()).await });
     let router = crate::api::router(running.api.clone());
@@ -117,17 +131,32 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let services = running.services.clone();
     let on_established = move |established: Established| serve_one(services.clone(), established);
     let postgres =
-        crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
+        crate::session::login::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
     let mysql = serve_mysql(mysql, &running);
     tokio::join!(postgres, mysql);
     // Sessions are over: nothing new can be asked. The API goes last, so that people see how it ended.
     ended.cancel();
     let _api_ended = api.await;
     let _desk_ended = desk_task.await;
+    // What the last changes tell is in the outbox, or in the store for the next start.
+    let _notifier_ended = notifier_task.await;
     background.shutdown().await;
+    if let Err(error) = running.services.budgets.flush(running.services.clock.now()).await {
+        tracing::error!(%error, "budgets were not written: agents will seem to have used what was reserved");
+    }
     running.services.audit.close().await;
     tracing::info!("holdpoint stopped");
     Ok(())
+}
+
+/// Writes what agents used of their budgets from time to time, so that the store's counts come down to it.
+async fn flush_budgets(services: Arc<Services>) {
+    loop {
+        tokio::time::sleep(BUDGETS_EVERY).await;
+        if let Err(error) = services.budgets.flush(services.clock.now()).await {
+            tracing::warn!(%error, "budgets were not written, tried again later");
+        }
+    }
 }
 
 /// Serves MySQL clients, if anybody is to, until the process drains.
@@ -137,7 +166,13 @@ async fn serve_mysql(listener: Option<TcpListener>, running: &Running) {
     let (services, shared) = (running.services.clone(), running.shared.clone());
     let on_established =
         move |established: MysqlEstablished| serve_one_mysql(services.clone(), shared.clone(), established);
-    crate::session::accept::run_mysql(listener, running.shared.clone(), running.draining.clone(), on_established).await;
+    crate::session::login::accept::run_mysql(
+        listener,
+        running.shared.clone(),
+        running.draining.clone(),
+        on_established,
+    )
+    .await;
 }
 
 async fn serve_one_mysql(services: Arc<Services>, shared: Arc<Shared>, established: MysqlEstablished) {
@@ -196,25 +231,34 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let rules = Arc::new(rulebook::Rulebook::load(&config, audit.clone())?);
     let draining = CancellationToken::new();
     let desk = open_desk(&config, &store, &audit, &clock)?;
+    let grants = open_grants(&store, &desk, &audit, &clock);
+    let people = Arc::new(ArcSwap::from_pointee(config.people.clone()));
+    let notifier = open_notifier(&config, &store, (&desk, &audit, &clock), &people)?;
+    rules.tell(notifier.clone());
     let refusals = Arc::new(Refusals(audit.clone()));
     let master = fresh_or_stored(&store, KeyName::Masking).await?;
     // Answers to names that do not exist are keyed, and the same after a restart.
     let probe_key: [u8; 32] =
         Sha256::new().chain_update(b"holdpoint login probe\n").chain_update(*master).finalize().into();
     let shared = Shared::new(config.clone(), Arc::new(Directory(store.clone())), refusals, probe_key)?;
+    let inheritance = Arc::new(Inheritance::open(store.clone()).context("inherited classes cannot be read")?);
+    let budgets = Budgets::open(store.clone()).context("budgets cannot be read")?;
     let keepers: BTreeMap<String, Arc<Keeper>> = config
         .databases
         .keys()
-        .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current()))))
+        .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current(), inheritance.clone()))))
         .collect();
     rules.know(keepers.clone(), shared.clone(), store.clone());
     let mask_keys = Arc::new(Keys::new(*master));
     let services = Arc::new(Services {
         config: config.clone(),
         desk: desk.clone(),
+        grants: grants.clone(),
         audit: audit.clone(),
         keepers,
         mask_keys,
+        inheritance,
+        budgets,
         clock: clock.clone(),
         draining: draining.clone(),
     });
@@ -225,7 +269,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         agents: store.clone(),
         tokens: store.clone(),
         audit,
-        people: Arc::new(ArcSwap::from_pointee(config.people.clone())),
+        people,
         databases: Arc::new(config.databases.keys().cloned().collect::<BTreeSet<_>>()),
         rules: rules.clone(),
         checks: Arc::new(checks(&services, &rules)),
@@ -234,10 +278,12 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         draining: draining.clone(),
         public_url: Arc::from(config.api.public_url.as_str()),
         identity_writes: Arc::default(),
+        grants: Some(grants),
+        notifier: Some(notifier.clone()),
         answers: Arc::default(),
         sign_in: Arc::new(SignIn::new(config.sign_in.clone(), oidc)),
     };
-    Ok(Running { services, shared, api, rules, draining })
+    Ok(Running { services, shared, api, rules, notifier, draining })
 }
 
 async fn fresh_or_stored(store: &RocksStore, name: KeyName) -> anyhow::Result<crate::identity::store::Key> {
@@ -274,6 +320,11 @@ fn open_desk(
     let limits = DeskLimits {
         waiting_max: places(config.hold.waiting_max),
         waiting_max_per_agent: places(config.hold.waiting_max_per_agent),
+        pace: PaceLimits {
+            asks_per_minute: config.pace.asks_per_minute.map(places),
+            denials: config.pace.denials.map(places),
+            pause: config.pace.pause,
+        },
         ..DeskLimits::default()
     };
     let parts = DeskParts {
@@ -285,6 +336,40 @@ fn open_desk(
         limits,
     };
     Ok(Arc::new(Desk::new(parts).context("approvals cannot be read")?))
+}
+
+fn open_notifier(
+    config: &Config,
+    store: &Arc<RocksStore>,
+    (desk, audit, clock): (&Arc<Desk>, &Arc<AuditLog>, &Arc<dyn Clock>),
+    people: &Arc<ArcSwap<Vec<Person>>>,
+) -> anyhow::Result<Arc<Notifier>> {
+    let parts = NotifierParts {
+        outbox: store.clone(),
+        notes: store.clone(),
+        desk: desk.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        people: people.clone(),
+    };
+    let notifier = Notifier::new(&config.notify, &config.api.public_url, parts);
+    Ok(Arc::new(notifier.context("notifications cannot be set up")?))
+}
+
+fn open_grants(
+    store: &Arc<RocksStore>,
+    desk: &Arc<Desk>,
+    audit: &Arc<AuditLog>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Grants> {
+    Arc::new(Grants::new(GrantsParts {
+        grants: store.clone(),
+        desk: desk.clone(),
+        agents: store.clone(),
+        tokens: store.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+    }))
 }
 
 /// What `/readyz` asks.

@@ -5,6 +5,7 @@
 
 pub mod load;
 pub mod mysql_type;
+pub mod vouched;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -174,6 +175,7 @@ pub struct Catalog {
     user_operators: Vec<(Arc<str>, Arc<str>)>,
     user_casts: bool,
     hidden: HashSet<ColumnKey>,
+    vouched: vouched::Vouched,
 }
 
 /// The parts a snapshot is built from.

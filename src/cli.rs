@@ -6,11 +6,12 @@ pub mod audit;
 pub mod check;
 pub mod client;
 pub mod exit;
+pub mod grants;
 pub mod offline;
 pub mod print;
 pub mod rules;
 pub mod schema;
-pub mod visible;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -100,10 +101,17 @@ pub enum Command {
     },
     /// Look at what waits, and decide.
     Approvals(Printing<approvals::ApprovalsCommand>),
+    /// Give, list and take back standing, bounded approvals.
+    Grants(Printing<grants::GrantsCommand>),
+    /// Look at the channels that messages go to; test them, deliver again.
+    #[command(alias = "channels")]
+    Webhooks(Printing<webhooks::WebhooksCommand>),
     /// Read, check and export the audit log; no running Holdpoint needed.
     Audit(audit::AuditArgs),
     /// Check, test and explain rules; no running Holdpoint needed.
     Rules(rules::RulesArgs),
+    /// Propose classes for columns that have none; list those that copies inherited.
+    Classify(rules::classify::ClassifyArgs),
     /// Print a JSON Schema for editors.
     Schema(schema::SchemaArgs),
     /// Ask a running Holdpoint whether it is well; for container health checks.
@@ -125,8 +133,11 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Oidc { command } => oidc::run(global, command).await,
         Command::People(printing) => people::run(&printed(global, printing.output), printing.command).await,
         Command::Approvals(printing) => approvals::run(&printed(global, printing.output), printing.command).await,
+        Command::Grants(printing) => grants::run(&printed(global, printing.output), printing.command).await,
+        Command::Webhooks(printing) => webhooks::run(&printed(global, printing.output), printing.command).await,
         Command::Audit(args) => look_at_audit(global, &args),
         Command::Rules(args) => look_at_rules(&args),
+        Command::Classify(args) => rules::classify::run(global, &args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { ready } => client::healthcheck(global, ready).await,
     };

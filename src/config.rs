@@ -1,6 +1,7 @@
 //! `holdpoint.yaml`, checked. `config/file` reads the raw form and turns it into these types; nothing else sees raw settings.
 
 pub mod file;
+pub mod notify;
 pub mod oidc;
 pub mod raw;
 pub mod render;
@@ -47,6 +48,10 @@ pub struct Config {
     pub limits: Limits,
     /// Audit settings.
     pub audit: AuditConfig,
+    /// How often an agent may ask people.
+    pub pace: PaceConfig,
+    /// Who is told what becomes of approvals.
+    pub notify: notify::NotifyConfig,
 }
 
 /// A client-facing listener.
@@ -191,6 +196,17 @@ pub struct HoldConfig {
     pub waiting_max_per_agent: u32,
     /// Most holds waiting at once in all. Default 1000.
     pub waiting_max: u32,
+}
+
+/// How often an agent may ask people. The default sets no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PaceConfig {
+    /// New approvals of one agent per minute.
+    pub asks_per_minute: Option<u32>,
+    /// A pause after this many denials within its own length.
+    pub denials: Option<u32>,
+    /// How long that pause is. Default 10 min.
+    pub pause: Duration,
 }
 
 /// Bounds.

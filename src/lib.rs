@@ -28,6 +28,7 @@
 //! - [`audit`]: events, hash chain, checkpoints, verification; and the names of metrics
 //! - [`gate`]: `Ruling` to `Release`, hold or `Refusal`; approvals, quorum, the desk where statements wait
 //! - [`config`]: `holdpoint.yaml`, raw to checked
+//! - [`notify`]: tells people and programs what becomes of approvals: webhooks, e-mail, Slack, Teams
 //! - [`pg`]: the PostgreSQL protocol without sockets
 //! - [`mysql`]: the MySQL protocol without sockets
 //! - [`session`]: one client connection from accept to close
@@ -99,6 +100,7 @@ pub mod gate;
 pub mod identity;
 pub mod masking;
 pub mod mysql;
+pub mod notify;
 pub mod pg;
 pub mod policy;
 pub mod session;

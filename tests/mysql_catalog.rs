@@ -25,6 +25,8 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row, Value};
 use mysql_server::{Flavour, MySqlServer, UPSTREAM, UPSTREAM_PASSWORD};
 
+/// One test at a time: a catalog spans all databases of its server, those of other tests too.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const SCHEMA: &str = include_str!("mysql_catalog/schema.sql");
 
 async fn log_in(server: &MySqlServer, user: &str, password: &str, database: &str) -> Conn {
@@ -87,8 +89,10 @@ fn record(flavour: Flavour, rows: &BTreeMap<&'static str, Rows>) {
 async fn prepared(flavour: Flavour, database: &str) -> (&'static MySqlServer, Conn) {
     let server = MySqlServer::shared(flavour);
     server.sql("", &format!("CREATE DATABASE {database}"));
-    // By the account itself: a routine's definition is shown to its definer.
-    let mut connection = log_in(server, UPSTREAM, UPSTREAM_PASSWORD, database).await;
+    // An account that sees no other test's database, and makes the objects: a routine's definition is shown to its definer.
+    server.sql("", &format!("CREATE USER hp_{database}@'%' IDENTIFIED BY 'own-secret'"));
+    server.sql("", &format!("GRANT ALL ON {database}.* TO hp_{database}@'%'"));
+    let mut connection = log_in(server, &format!("hp_{database}"), "own-secret", database).await;
     let own = match flavour {
         Flavour::MariaDb => {
             "CREATE SEQUENCE counted; CREATE TABLE versioned (id int PRIMARY KEY) WITH SYSTEM VERSIONING; \
@@ -102,6 +106,7 @@ async fn prepared(flavour: Flavour, database: &str) -> (&'static MySqlServer, Co
 
 #[tokio::test]
 async fn both_servers_answer_and_what_is_built_is_true() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let (_, mut connection) = prepared(flavour, "shop_built").await;
         let rows = ask(&mut connection).await;
@@ -135,11 +140,17 @@ async fn both_servers_answer_and_what_is_built_is_true() {
 
 #[tokio::test]
 async fn a_change_of_one_table_leaves_the_numbers_of_the_others() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let (server, mut connection) = prepared(flavour, "shop_changed").await;
-        let before = built(&ask(&mut connection).await);
+        let asked_before = ask(&mut connection).await;
+        let before = built(&asked_before);
         server.sql("shop_changed", "INSERT INTO part_one VALUES (1), (2); ANALYZE TABLE part_one");
-        let grown = built(&ask(&mut connection).await);
+        let asked = ask(&mut connection).await;
+        let grown = built(&asked);
+        for (name, rows) in &asked {
+            assert!(*name == "estimates" || *rows == asked_before[name], "{flavour:?}: {name}");
+        }
         assert_eq!(grown.version, before.version, "{flavour:?}");
         assert!((grown.relation_named("shop_changed", "part_one").unwrap().rows_estimate - 2.0).abs() < f64::EPSILON);
         server.sql("shop_changed", "CREATE TABLE aaa (id int); ALTER TABLE t ADD COLUMN later int");
@@ -154,6 +165,7 @@ async fn a_change_of_one_table_leaves_the_numbers_of_the_others() {
 
 #[tokio::test]
 async fn who_sees_less_assumes_more() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let (server, connection) = prepared(flavour, "shop_narrow").await;
         connection.disconnect().await.unwrap();
@@ -175,6 +187,7 @@ async fn who_sees_less_assumes_more() {
 
 #[tokio::test]
 async fn the_servers_word_is_understood() {
+    let _alone = ALONE.lock().await;
     for flavour in Flavour::ALL {
         let database = sample_mysql::clone_database(flavour, 1);
         let server = MySqlServer::shared(flavour);

@@ -15,6 +15,8 @@
 
 #[path = "postgres/bulk.rs"]
 mod bulk;
+#[path = "postgres/classify.rs"]
+mod classify;
 #[path = "postgres/copying.rs"]
 mod copying;
 #[path = "postgres/crashes.rs"]

@@ -3,6 +3,7 @@
 //! One server of each kind for the whole program, one database and one Holdpoint process for each test.
 
 #![allow(
+    clippy::duplicate_mod,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -10,13 +11,15 @@
     clippy::print_stderr,
     clippy::too_many_lines,
     dead_code,
-    reason = "a test crate: a panic is a finding"
+    reason = "a test crate: a panic is a finding, and each kind of server brings its own throw-away files"
 )]
 
 #[path = "scenarios/bulk.rs"]
 mod bulk;
 #[path = "scenarios/client.rs"]
 mod client;
+#[path = "scenarios/guarding.rs"]
+mod guarding;
 #[path = "scenarios/holding.rs"]
 mod holding;
 #[path = "support/holdpoint.rs"]

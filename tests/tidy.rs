@@ -28,11 +28,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("audit", &["policy", "identity"]),
     ("gate", &["policy", "audit", "statement", "identity"]),
     ("config", &["policy", "identity"]),
+    ("notify", &["gate", "audit", "config", "identity", "policy", "statement"]),
     ("pg", &["gate", "masking", "statement", "catalog", "identity", "policy"]),
     ("mysql", &["gate", "masking", "statement", "catalog", "identity", "policy"]),
     ("session", &["pg", "mysql", "gate", "masking", "audit", "policy", "statement", "catalog", "identity", "config"]),
-    ("store", &["gate", "audit", "identity"]),
-    ("api", &["gate", "audit", "config", "identity", "policy", "statement", "catalog"]),
+    ("store", &["gate", "audit", "identity", "notify"]),
+    ("api", &["gate", "audit", "config", "identity", "notify", "policy", "statement", "catalog"]),
     (
         "app",
         &[
@@ -44,6 +45,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "identity",
             "masking",
             "mysql",
+            "notify",
             "pg",
             "policy",
             "session",
@@ -53,7 +55,20 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["app", "api", "audit", "catalog", "config", "gate", "identity", "masking", "policy", "statement", "store"],
+        &[
+            "app",
+            "api",
+            "audit",
+            "catalog",
+            "config",
+            "gate",
+            "identity",
+            "masking",
+            "notify",
+            "policy",
+            "statement",
+            "store",
+        ],
     ),
 ];
 

@@ -3,5 +3,6 @@
 
 pub mod agents;
 pub mod audit;
+pub mod channels;
 pub mod rules;
 pub mod tokens;

@@ -7,8 +7,8 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::api::admin::{agents, audit, rules, tokens};
-use crate::api::approvals::{self, decide, events};
+use crate::api::admin::{agents, audit, channels, rules, tokens};
+use crate::api::approvals::{self, decide, events, grants, slack};
 use crate::api::health;
 use crate::api::signin::people;
 
@@ -23,6 +23,8 @@ use crate::api::signin::people;
         approvals::list, approvals::show, decide::decide, events::events,
         agents::list, agents::create, agents::remove, agents::act,
         tokens::list, tokens::create, tokens::act,
+        grants::list, grants::create, grants::act,
+        channels::list, channels::show, channels::act, slack::show, slack::confirm,
         people::list, people::act,
         rules::show, rules::reload, rules::explain,
         audit::events, audit::checkpoints, audit::proof,

@@ -19,10 +19,12 @@ use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
 use crate::clock::{Clock, Timestamp};
 use crate::gate::desk::Desk;
+use crate::gate::desk::grants::Grants;
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
 use crate::identity::store::{AgentStore, TokenStore};
 use crate::identity::token::Token;
+use crate::notify::notifier::Notifier;
 
 /// One readiness check: a name and a question that answers `Ok` or what is wrong, in words without secrets.
 #[derive(Clone)]
@@ -103,6 +105,10 @@ pub struct ApiState {
     pub public_url: Arc<str>,
     /// Changes of agents and tokens go one at a time, so that noting a use never undoes a revocation.
     pub identity_writes: Arc<Mutex<()>>,
+    /// Standing, bounded approvals; `None`: none are given.
+    pub grants: Option<Arc<Grants>>,
+    /// Who tells people and programs; `None`: nobody is told.
+    pub notifier: Option<Arc<Notifier>>,
     /// Answers kept for `Idempotency-Key`.
     pub answers: Arc<Answers>,
     /// Signing in at the page.

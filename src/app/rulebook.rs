@@ -15,6 +15,8 @@ use crate::audit::log::AuditLog;
 use crate::config::Config;
 use crate::identity::ids::{AgentName, PersonName};
 use crate::identity::store::AgentStore;
+use crate::notify::event::EventKind;
+use crate::notify::notifier::Notifier;
 use crate::policy::judge::{Evidence, Situation, Subject};
 use crate::policy::rules::RuleSet;
 use crate::session::keeper::Keeper;
@@ -36,6 +38,7 @@ pub struct Rulebook {
     config: ArcSwap<Config>,
     audit: Arc<AuditLog>,
     surroundings: OnceLock<Surroundings>,
+    notifier: OnceLock<Arc<Notifier>>,
 }
 
 /// Reads the `*.yaml` files of a directory in order of name.
@@ -90,7 +93,13 @@ impl Rulebook {
             config: ArcSwap::new(config.clone()),
             audit,
             surroundings: OnceLock::new(),
+            notifier: OnceLock::new(),
         })
+    }
+
+    /// From now on, channels are told of changes, too.
+    pub fn tell(&self, notifier: Arc<Notifier>) {
+        let _once = self.notifier.set(notifier);
     }
 
     /// Takes what the rest of the process has built.
@@ -110,7 +119,7 @@ impl Rulebook {
     /// What is wrong; everything old stays.
     pub async fn reload_all(&self, reread: &Reread, by: PersonName) -> Result<String, String> {
         let config = Arc::new(reread()?);
-        let version = self.reload_from(&config, &by).await?;
+        let version = self.taker().take_up(load(&config), &by).await?;
         if let Some(surroundings) = self.surroundings.get() {
             surroundings.shared.reload(config.clone()).map_err(|error| error.to_string())?;
         }
@@ -118,20 +127,9 @@ impl Rulebook {
         Ok(version)
     }
 
-    async fn reload_from(&self, config: &Config, by: &PersonName) -> Result<String, String> {
-        match load(config) {
-            Ok(rules) => {
-                let version = rules.version().to_owned();
-                let event = Event::RulesLoaded { version: version.clone(), by: by.to_string() };
-                self.audit.record_durable(event).await.map_err(|error| error.to_string())?;
-                self.current.store(Arc::new(rules));
-                Ok(version)
-            }
-            Err(why) => {
-                let _counted = self.audit.record(Event::RulesRejected { why: why.clone() });
-                Err(why)
-            }
-        }
+    fn taker(&self) -> Taker {
+        let (audit, current) = (self.audit.clone(), self.current.clone());
+        Taker { audit, current, notifier: self.notifier.get().cloned() }
     }
 
     async fn answer(self_: Answerer, question: Explain) -> Result<Value, String> {
@@ -154,6 +152,41 @@ impl Rulebook {
     }
 }
 
+/// Takes up what was loaded.
+struct Taker {
+    audit: Arc<AuditLog>,
+    current: Arc<ArcSwap<RuleSet>>,
+    notifier: Option<Arc<Notifier>>,
+}
+
+impl Taker {
+    /// The new rules come into force after that is recorded; broken ones never do. Either way, channels are told.
+    async fn take_up(&self, outcome: Result<RuleSet, String>, by: &PersonName) -> Result<String, String> {
+        match outcome {
+            Ok(rules) => {
+                let version = rules.version().to_owned();
+                let event = Event::RulesLoaded { version: version.clone(), by: by.to_string() };
+                self.audit.record_durable(event).await.map_err(|error| error.to_string())?;
+                self.current.store(Arc::new(rules));
+                self.announce(EventKind::RulesReloaded, json!({ "version": version, "by": by })).await;
+                Ok(version)
+            }
+            Err(why) => {
+                let _counted = self.audit.record(Event::RulesRejected { why: why.clone() });
+                self.announce(EventKind::RulesRejected, json!({ "by": by })).await;
+                Err(why)
+            }
+        }
+    }
+
+    async fn announce(&self, kind: EventKind, body: Value) {
+        let Some(notifier) = &self.notifier else { return };
+        if let Err(error) = notifier.announce(kind, body).await {
+            tracing::error!(%error, "nobody is told of the rules");
+        }
+    }
+}
+
 struct Answerer {
     keeper: Option<Arc<Keeper>>,
     groups: Vec<String>,
@@ -171,23 +204,8 @@ impl RulesDoor for Rulebook {
     }
 
     fn reload(&self, by: PersonName) -> BoxFuture<'static, Result<String, String>> {
-        let outcome = load(&self.config.load());
-        let (audit, current) = (self.audit.clone(), self.current.clone());
-        Box::pin(async move {
-            match outcome {
-                Ok(rules) => {
-                    let version = rules.version().to_owned();
-                    let event = Event::RulesLoaded { version: version.clone(), by: by.to_string() };
-                    audit.record_durable(event).await.map_err(|error| error.to_string())?;
-                    current.store(Arc::new(rules));
-                    Ok(version)
-                }
-                Err(why) => {
-                    let _counted = audit.record(Event::RulesRejected { why: why.clone() });
-                    Err(why)
-                }
-            }
-        })
+        let (outcome, taker) = (load(&self.config.load()), self.taker());
+        Box::pin(async move { taker.take_up(outcome, &by).await })
     }
 
     fn explain(&self, question: Explain) -> BoxFuture<'static, Result<Value, String>> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::identity::ids::{AgentName, ApprovalId, PersonName, SessionId, StatementId};
+use crate::identity::ids::{AgentName, ApprovalId, GrantId, PersonName, SessionId, StatementId};
 use crate::policy::action::Action;
 
 /// What happened.
@@ -162,6 +162,60 @@ pub enum Event {
         /// What: `agent reporting-bot added`, `token t1 revoked`, …
         what: String,
     },
+    /// A grant was proposed, given, denied or taken back.
+    GrantChanged {
+        /// Which.
+        grant: GrantId,
+        /// The approval it comes from.
+        approval: ApprovalId,
+        /// Who.
+        by: Option<PersonName>,
+        /// What, with the terms.
+        what: String,
+        /// Where it stands now.
+        state: String,
+    },
+    /// A statement is about to be sent by a grant: recorded and durable before it is.
+    GrantUsed {
+        /// Which.
+        grant: GrantId,
+        /// The approval it comes from.
+        approval: ApprovalId,
+        /// Agent.
+        agent: AgentName,
+        /// Session.
+        session: SessionId,
+        /// Statement.
+        statement: StatementId,
+        /// The digest of what is sent.
+        digest: String,
+        /// Which run it is, from 1.
+        run: u32,
+    },
+    /// A message about an approval, or about the installation, reached its channel.
+    Notified {
+        /// The channel's name.
+        channel: String,
+        /// What was told, such as `approval.requested`.
+        event: String,
+        /// The approval it is about.
+        approval: Option<ApprovalId>,
+        /// Attempts it took.
+        attempts: u32,
+    },
+    /// A message could not be delivered. The approval stays as it is.
+    NotificationFailed {
+        /// The channel's name.
+        channel: String,
+        /// What was to be told.
+        event: String,
+        /// The approval it is about.
+        approval: Option<ApprovalId>,
+        /// What went wrong.
+        why: String,
+        /// Nothing more is tried by itself.
+        given_up: bool,
+    },
     /// Somebody signed in at the page, or was not let in.
     SignIn {
         /// Who; `None` for a name nobody has, which may be a password in the wrong field.
@@ -193,7 +247,10 @@ impl Event {
             | Self::DecisionRefused { approval, .. }
             | Self::ApprovalCommented { approval, .. }
             | Self::ApprovalState { approval, .. }
-            | Self::ApprovalUnchanged { approval, .. } => Some(approval),
+            | Self::ApprovalUnchanged { approval, .. }
+            | Self::GrantChanged { approval, .. }
+            | Self::GrantUsed { approval, .. } => Some(approval),
+            Self::Notified { approval, .. } | Self::NotificationFailed { approval, .. } => approval.as_ref(),
             _ => None,
         }
     }

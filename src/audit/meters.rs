@@ -46,6 +46,10 @@ pub const STORE_BYTES: &str = "holdpoint_store_bytes";
 pub const API_REQUESTS: &str = "holdpoint_api_requests_total";
 /// Histogram, seconds: API requests by `route`, blocking reads and event streams left out.
 pub const API_REQUEST_DURATION: &str = "holdpoint_api_request_duration_seconds";
+/// Counter: attempts to deliver a message, by `channel`, `outcome` (`delivered`, `retry`, `dead`).
+pub const DELIVERIES: &str = "holdpoint_deliveries_total";
+/// Gauge: messages that a channel has not taken yet, by `channel`.
+pub const DELIVERIES_WAITING: &str = "holdpoint_deliveries_waiting";
 
 const OVERHEAD_BUCKETS: &[f64] = &[0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1];
 const HUMAN_BUCKETS: &[f64] = &[1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
@@ -97,6 +101,8 @@ pub fn describe() {
     describe_gauge!(LAST_RELOAD_SUCCESS, "1 if the last reload went well.");
     describe_gauge!(LAST_RELOAD_TIMESTAMP, Unit::Seconds, "When the last successful reload was.");
     describe_gauge!(STORE_BYTES, Unit::Bytes, "Size of the store on disk.");
+    describe_counter!(DELIVERIES, "Attempts to deliver a message, by channel and outcome.");
+    describe_gauge!(DELIVERIES_WAITING, "Messages a channel has not taken yet.");
     describe_counter!(API_REQUESTS, "API requests by method, route and status.");
     describe_histogram!(API_REQUEST_DURATION, Unit::Seconds, "API requests, blocking reads and streams left out.");
 }

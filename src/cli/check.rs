@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::visible::line;
 use crate::cli::{Global, offline, print};
 use crate::config::render::render;
 use crate::config::{ClientTls, Config, Protocol, Upstream, rules_dir};
+use crate::gate::approval::visible::line;
 use crate::policy::rules::RuleSet;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::api::problem::{ProblemBody, TYPE_BASE};
-use crate::cli::visible;
+use crate::gate::approval::visible;
 
 /// The exit codes, all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

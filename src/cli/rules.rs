@@ -1,5 +1,6 @@
 //! `holdpoint rules lint|test|explain|schema`: rules looked at without a server.
 
+pub mod classify;
 pub mod report;
 
 use std::io::Write;

@@ -1,6 +1,7 @@
 //! `holdpoint.yaml`: text -> checked [`Config`]. The environment and files are reached through closures, so that tests
 //! need neither.
 
+mod notify;
 mod oidc;
 mod sign_in;
 
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use crate::config::raw::{ApiRaw, ConfigFile, DatabaseRaw, TlsMode, TlsRaw};
 use crate::config::{
-    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, Protocol,
-    SslMode, Upstream,
+    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, PaceConfig,
+    Protocol, SslMode, Upstream,
 };
 use crate::identity::ids::PersonName;
 use crate::identity::person::Person;
@@ -64,22 +65,15 @@ impl<'a> Check<'a> {
     /// `${…}` anywhere but in a secret would stay as it is, and surprise.
     fn variables(&mut self, node: &'a Node, path: &mut Vec<Step<'a>>) {
         match &node.kind {
-            Kind::Text(text) if text.contains("${") => {
-                let secret = matches!(
-                    path.as_slice(),
-                    [Step::Key("databases"), _, Step::Key("password")]
-                        | [Step::Key("oidc"), Step::Key("client_secret")]
-                );
-                if !secret {
-                    let fix = "write the value out; only `password` and `client_secret` take `${VARIABLE}`";
-                    self.faults.push(Fault {
-                        file: self.document.file.clone(),
-                        place: node.place,
-                        key: key_of(path),
-                        cause: "environment variables are expanded in secrets only".to_owned(),
-                        fix: Some(fix.to_owned()),
-                    });
-                }
+            Kind::Text(text) if text.contains("${") && !is_secret(path) => {
+                let fix = "write the value out; only secrets take `${VARIABLE}`";
+                self.faults.push(Fault {
+                    file: self.document.file.clone(),
+                    place: node.place,
+                    key: key_of(path),
+                    cause: "environment variables are expanded in secrets only".to_owned(),
+                    fix: Some(fix.to_owned()),
+                });
             }
             Kind::List(items) => {
                 for (index, item) in items.iter().enumerate() {
@@ -116,6 +110,7 @@ impl<'a> Check<'a> {
         }
         let people = self.people(raw);
         let hold = self.hold(raw);
+        let notify = self.notify(&raw.notify);
         let sign_in = sign_in::sign_in(&raw.sign_in);
         let oidc = self.oidc(raw);
         Some(Config {
@@ -135,6 +130,12 @@ impl<'a> Check<'a> {
                 checkpoint_file: raw.audit.checkpoint_file.as_deref().map(|file| self.path(file)),
                 sync_every: span(raw.audit.sync_every, 50),
             },
+            pace: PaceConfig {
+                asks_per_minute: raw.pace.asks_per_minute,
+                denials: raw.pace.denials,
+                pause: span(raw.pace.pause, 600_000),
+            },
+            notify,
         })
     }
 
@@ -209,11 +210,8 @@ impl<'a> Check<'a> {
                 self.fault(&at(key), format!("`{key}` is empty"), None);
             }
         }
-        let password = self.secret(
-            &[Step::Key("databases"), Step::Key(name)],
-            ("password", raw.password.as_deref()),
-            ("password_file", raw.password_file.as_deref()),
-        );
+        let of = [Step::Key("databases"), Step::Key(name)];
+        let password = self.secret(&of, "password", &raw.password, &raw.password_file);
         let ssl_mode = raw.sslmode.unwrap_or(SslMode::Prefer);
         if matches!(ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull) && raw.sslrootcert.is_none() {
             let fix = Some("name the CA's PEM file in `sslrootcert`");
@@ -266,45 +264,49 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A secret given as text, as `${VARIABLE}` or as a file, if it is given; the outer `None` says that a fault is noted.
+    /// The secret of `key` or of the file `key_file`, if there is one; the outer `None` says that a fault is noted.
     fn secret(
         &mut self,
-        section: &[Step<'_>],
-        (text_key, text): (&'static str, Option<&str>),
-        (file_key, file): (&'static str, Option<&str>),
+        at: &[Step<'_>],
+        key: &'static str,
+        text: &Option<String>,
+        file: &Option<String>,
     ) -> Option<Option<Secret>> {
-        let at = |key: &'static str| [section, &[Step::Key(key)]].concat();
+        let path = [at, &[Step::Key(key)]].concat();
+        let file_key = format!("{key}_file");
+        let file_path = [at, &[Step::Key(&file_key)]].concat();
         match (text, file) {
             (None, None) => Some(None),
             (Some(_), Some(_)) => {
-                self.fault(&at(file_key), format!("`{text_key}` is given too"), Some("keep one of them"));
+                self.fault(&file_path, format!("`{key}` is given too"), Some("keep one of them"));
                 None
             }
-            (Some(text), None) => {
-                let Some(variable) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
-                    if text.contains("${") {
-                        let fix = Some("write `${VARIABLE}` and nothing else");
-                        self.fault(&at(text_key), "a variable cannot be mixed with other text", fix);
-                        return None;
-                    }
-                    return Some(Some(Secret::new(text)));
-                };
-                let value = (self.env)(variable);
-                if value.is_none() {
-                    let fix = format!("set it, or use `{file_key}`");
-                    let cause = format!("environment variable `{variable}` is not set");
-                    self.fault(&at(text_key), cause, Some(&fix));
-                }
-                Some(Some(Secret::new(value?)))
-            }
+            (Some(text), None) => self.expanded(&path, key, text).map(Some),
             (None, Some(file)) => match (self.files)(&self.path(file)) {
                 Ok(text) => Some(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
                 Err(error) => {
-                    self.fault(&at(file_key), format!("`{file}` cannot be read: {error}"), None);
+                    self.fault(&file_path, format!("`{file}` cannot be read: {error}"), None);
                     None
                 }
             },
         }
+    }
+
+    fn expanded(&mut self, path: &[Step<'_>], key: &str, text: &str) -> Option<Secret> {
+        let Some(variable) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
+            if text.contains("${") {
+                let fix = Some("write `${VARIABLE}` and nothing else");
+                self.fault(path, "a variable cannot be mixed with other text", fix);
+                return None;
+            }
+            return Some(Secret::new(text));
+        };
+        let value = (self.env)(variable);
+        if value.is_none() {
+            let fix = format!("set it, or use `{key}_file`");
+            self.fault(path, format!("environment variable `{variable}` is not set"), Some(&fix));
+        }
+        Some(Secret::new(value?))
     }
 
     fn people(&mut self, raw: &ConfigFile) -> Vec<Person> {
@@ -341,6 +343,20 @@ impl<'a> Check<'a> {
             self.fault(&[Step::Key("hold"), Step::Key("hold")], "`hold` is longer than `hold_max`", fix);
         }
         checked
+    }
+}
+
+/// Keys under `notify:` that hold secrets.
+const NOTIFY_SECRETS: [&str; 7] =
+    ["url", "secret", "previous_secret", "password", "bot_token", "app_token", "signing_secret"];
+
+/// May `${VARIABLE}` stand here?
+fn is_secret(path: &[Step<'_>]) -> bool {
+    match path {
+        [Step::Key("databases"), _, Step::Key("password")] => true,
+        [Step::Key("oidc"), Step::Key("client_secret")] => true,
+        [Step::Key("notify"), .., Step::Key(key)] => NOTIFY_SECRETS.contains(key),
+        _ => false,
     }
 }
 

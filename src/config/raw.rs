@@ -1,5 +1,6 @@
 //! `holdpoint.yaml` as people write it. The published JSON Schema comes from here; nothing but `config/file` reads it.
 
+pub mod notify;
 pub mod oidc;
 pub mod sign_in;
 
@@ -55,6 +56,12 @@ pub struct ConfigFile {
     /// Audit settings.
     #[serde(default)]
     pub audit: AuditRaw,
+    /// How often an agent may ask people.
+    #[serde(default)]
+    pub pace: PaceRaw,
+    /// Who is told what becomes of approvals.
+    #[serde(default)]
+    pub notify: notify::NotifyRaw,
 }
 
 /// The PostgreSQL listener.
@@ -235,6 +242,23 @@ pub struct HoldRaw {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub waiting_max: Option<u32>,
+}
+
+/// Against fatigue: how often an agent may ask people. Left out: as often as it likes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaceRaw {
+    /// New approvals of one agent per minute.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub asks_per_minute: Option<u32>,
+    /// After this many denials within the length of the pause, the agent asks nobody for that long.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub denials: Option<u32>,
+    /// How long that pause is. Default 10m.
+    #[serde(default)]
+    pub pause: Option<Span>,
 }
 
 /// Bounds.

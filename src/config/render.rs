@@ -1,5 +1,7 @@
 //! The effective configuration as YAML, for `holdpoint check`. Secrets are starred.
 
+mod notify;
+
 use std::path::Path;
 
 use crate::config::oidc::OidcConfig;
@@ -49,6 +51,7 @@ pub fn render(config: &Config) -> String {
         oidc(&mut text, settings);
     }
     times_and_bounds(&mut text, config);
+    notify::render(&mut text, &config.notify);
     text.0
 }
 
@@ -181,6 +184,13 @@ fn times_and_bounds(text: &mut Lines, config: &Config) {
     }
     text.put(1, "waiting_max_per_agent", &hold.waiting_max_per_agent.to_string());
     text.put(1, "waiting_max", &hold.waiting_max.to_string());
+    text.head(0, "pace");
+    for (key, most) in [("asks_per_minute", config.pace.asks_per_minute), ("denials", config.pace.denials)] {
+        if let Some(most) = most {
+            text.put(1, key, &most.to_string());
+        }
+    }
+    text.put(1, "pause", &span::format(config.pace.pause));
     let limits = &config.limits;
     text.head(0, "limits");
     text.put(1, "clients_max", &limits.clients_max.to_string());

@@ -1,5 +1,7 @@
 //! Text in, configuration or all its faults out.
 
+mod notify;
+
 use std::path::Path;
 
 use super::*;
@@ -220,6 +222,17 @@ fn unknown_and_missing_keys_say_what_was_meant() {
             "/etc/holdpoint/holdpoint.yaml:3:17: databases.a.host: `host` is missing",
         ]
     );
+}
+
+#[test]
+fn asking_is_unlimited_unless_a_pace_is_written() {
+    let pace = |rest: &str| read(&format!("version: 1\ndatabases: {{ a: {{ host: h, user: u }} }}\n{rest}"));
+    let none = pace("").unwrap().pace;
+    assert_eq!((none.asks_per_minute, none.denials, none.pause.as_secs()), (None, None, 600));
+    let config = pace("pace: { asks_per_minute: 20, denials: 3, pause: 5m }").unwrap();
+    assert_eq!((config.pace.asks_per_minute, config.pace.denials), (Some(20), Some(3)));
+    assert!(render(&config).contains("pace:\n  asks_per_minute: 20\n  denials: 3\n  pause: 5m\n"));
+    assert!(pace("pace: { denials: 0 }").is_err());
 }
 
 /// The schemas under `docs/schemas` are those of the types. Run with `HOLDPOINT_BLESS=1` to write them anew.

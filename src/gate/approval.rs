@@ -1,5 +1,7 @@
 //! One approval: the request, its life, and the reviews it got. States and transitions only; who is woken is `gate/desk`.
 
+pub mod visible;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;

@@ -7,7 +7,9 @@
 mod batch;
 pub(in crate::gate) mod board;
 mod command;
+pub mod grants;
 mod keeper;
+pub mod pace;
 mod steps;
 pub mod store;
 pub mod ticket;
@@ -24,6 +26,7 @@ use crate::gate::approval::{Approval, Request, State};
 use crate::gate::decision::{Decision, DecisionError};
 use crate::gate::desk::board::Board;
 use crate::gate::desk::command::Command;
+use crate::gate::desk::pace::{PaceLimits, Paces};
 use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, Cursor, Page};
 use crate::gate::desk::ticket::Ticket;
 use crate::gate::life::{End, Times};
@@ -62,11 +65,13 @@ pub struct DeskLimits {
     pub waiting_max_per_agent: usize,
     /// Most approvals of one agent that people may still decide, whether a client waits or not.
     pub pending_max_per_agent: usize,
+    /// How often an agent may ask people anew.
+    pub pace: PaceLimits,
 }
 
 impl Default for DeskLimits {
     fn default() -> Self {
-        Self { waiting_max: 1000, waiting_max_per_agent: 20, pending_max_per_agent: 100 }
+        Self { waiting_max: 1000, waiting_max_per_agent: 20, pending_max_per_agent: 100, pace: PaceLimits::default() }
     }
 }
 
@@ -131,6 +136,7 @@ pub struct Desk {
     changes: broadcast::Sender<Change>,
     /// Approvals that are executing with nobody left to finish them, and how they ended.
     orphans: Mutex<Vec<(ApprovalId, End)>>,
+    paces: Mutex<Paces>,
 }
 
 impl Desk {
@@ -152,7 +158,7 @@ impl Desk {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let (board, inbox, orphans) = (Arc::new(board), Mutex::new(Some(inbox)), Mutex::new(orphans));
-        Ok(Self { parts, board, commands, inbox, changes, orphans })
+        Ok(Self { parts, board, commands, inbox, changes, orphans, paces: Mutex::default() })
     }
 
     /// Asks people. The approval is durable before anyone is told. The same agent asking for the same thing picks up its open

@@ -49,22 +49,40 @@ pub fn digest(input: &DigestInput<'_>) -> String {
             }
         }
     }
-    for text in [input.agent, input.upstream, input.database, input.role] {
-        field(&mut hasher, text.as_bytes());
+    surroundings(&mut hasher, input);
+    hex::encode(hasher.finalize())
+}
+
+/// The same without the values of parameters: what a grant is bound to. Their number and types count.
+pub fn shape_digest(input: &DigestInput<'_>) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(b"holdpoint shape digest 1\n");
+    field(&mut hasher, input.statement_bytes);
+    count(&mut hasher, input.parameters.len());
+    for (oid, _, _) in input.parameters {
+        hasher.update(oid.to_be_bytes());
     }
-    count(&mut hasher, input.search_path.len());
+    surroundings(&mut hasher, input);
+    hex::encode(hasher.finalize())
+}
+
+/// Who, where, with which settings, by which rules.
+fn surroundings(hasher: &mut Sha256, input: &DigestInput<'_>) {
+    for text in [input.agent, input.upstream, input.database, input.role] {
+        field(hasher, text.as_bytes());
+    }
+    count(hasher, input.search_path.len());
     for schema in input.search_path {
-        field(&mut hasher, schema.as_bytes());
+        field(hasher, schema.as_bytes());
     }
     let mut settings = input.settings.to_vec();
     settings.sort_unstable();
-    count(&mut hasher, settings.len());
+    count(hasher, settings.len());
     for (name, value) in settings {
-        field(&mut hasher, name.as_bytes());
-        field(&mut hasher, value.as_bytes());
+        field(hasher, name.as_bytes());
+        field(hasher, value.as_bytes());
     }
-    field(&mut hasher, input.rules_version.as_bytes());
-    hex::encode(hasher.finalize())
+    field(hasher, input.rules_version.as_bytes());
 }
 
 fn field(hasher: &mut Sha256, bytes: &[u8]) {
@@ -117,6 +135,29 @@ mod tests {
             digest(&DigestInput { rules_version: "r2", ..plain }),
         ];
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    }
+
+    #[test]
+    fn a_shape_is_the_digest_without_values() {
+        let path: Vec<Arc<str>> = vec![Arc::from("a")];
+        let with = |value: Option<&'static [u8]>, oid: u32| {
+            let parameters = [(oid, value, 0)];
+            shape_digest(&base(&path, &parameters))
+        };
+        assert_eq!(with(Some(b"1"), 23), with(None, 23));
+        assert_ne!(with(Some(b"1"), 23), with(Some(b"1"), 25));
+        let plain = base(&path, &[]);
+        assert_ne!(shape_digest(&plain), with(None, 23));
+        assert_ne!(shape_digest(&plain), digest(&plain));
+        for other in [
+            DigestInput { statement_bytes: b"SELECT 2", ..plain },
+            DigestInput { agent: "bat", ..plain },
+            DigestInput { role: "admin", ..plain },
+            DigestInput { rules_version: "r2", ..plain },
+            DigestInput { search_path: &[], ..plain },
+        ] {
+            assert_ne!(shape_digest(&other), shape_digest(&plain));
+        }
     }
 
     #[test]

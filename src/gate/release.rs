@@ -1,6 +1,6 @@
 //! Permission to send one statement, once. Only `gate` makes it; sending consumes it.
 
-use crate::identity::ids::ApprovalId;
+use crate::identity::ids::{ApprovalId, GrantId};
 
 /// The proof that a statement was judged: allowed by the rules, or approved by people and spent just now.
 ///
@@ -14,7 +14,7 @@ use crate::identity::ids::ApprovalId;
 ///
 /// ```compile_fail
 /// use holdpoint::gate::release::Release;
-/// let forged = Release { approval: None, digest: String::new() };
+/// let forged = Release { approval: None, grant: None, digest: String::new() };
 /// ```
 ///
 /// ```compile_fail
@@ -24,15 +24,25 @@ use crate::identity::ids::ApprovalId;
 #[must_use = "a release that is not sent must be finished as failed"]
 pub struct Release {
     approval: Option<ApprovalId>,
+    grant: Option<GrantId>,
     digest: String,
 }
 
 impl Release {
     pub(in crate::gate) fn new(approval: Option<ApprovalId>, digest: String) -> Self {
-        Self { approval, digest }
+        Self { approval, grant: None, digest }
     }
 
-    /// The approval that was spent; `None` if the rules allowed the statement by themselves.
+    pub(in crate::gate) fn granted(grant: GrantId, digest: String) -> Self {
+        Self { approval: None, grant: Some(grant), digest }
+    }
+
+    /// The grant of which a run was used.
+    pub fn grant(&self) -> Option<&GrantId> {
+        self.grant.as_ref()
+    }
+
+    /// The approval that was spent; `None` if the rules allowed the statement by themselves, or a grant did.
     pub fn approval(&self) -> Option<&ApprovalId> {
         self.approval.as_ref()
     }

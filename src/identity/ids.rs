@@ -42,6 +42,37 @@ impl std::fmt::Display for ApprovalId {
     }
 }
 
+/// A grant's public id: `gra_` and 16 characters of Crockford base32.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GrantId(String);
+
+impl GrantId {
+    /// Makes an id from 80 random bits.
+    pub fn from_random(random: [u8; 10]) -> Self {
+        Self(ApprovalId::from_random(random).0.replacen("apr_", "gra_", 1))
+    }
+
+    /// Reads an id as people type it: any case, with or without `gra_`. `None` if it cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let upper = text.trim().to_ascii_uppercase();
+        let digits = upper.strip_prefix("GRA_").unwrap_or(&upper);
+        let valid = digits.len() == 16 && digits.bytes().all(|digit| CROCKFORD.contains(&digit));
+        valid.then(|| Self(format!("gra_{digits}")))
+    }
+
+    /// The id as shown everywhere.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for GrantId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An agent's name, as it logs in: the user name of its DSN.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -93,6 +124,13 @@ mod tests {
     fn approval_id_is_read_back_in_any_case() {
         let id = ApprovalId::from_random([7; 10]);
         assert_eq!(ApprovalId::parse(&id.as_str().to_ascii_lowercase()), Some(id));
+    }
+
+    #[test]
+    fn grant_id_is_read_back_and_is_no_approval_id() {
+        let id = GrantId::from_random([7; 10]);
+        assert_eq!(GrantId::parse(&id.as_str().to_ascii_lowercase()), Some(id.clone()));
+        assert_eq!((ApprovalId::parse(id.as_str()), GrantId::parse("gra_7K3")), (None, None));
     }
 
     #[test]

@@ -7,25 +7,47 @@ use zeroize::Zeroizing;
 /// What a class key is derived under; changing it changes every hash.
 const PURPOSE: &[u8] = b"holdpoint masking hash, version 1\0";
 
+/// The same for encryption keys.
+const ENCRYPTION: &[u8] = b"holdpoint masking encryption, version 1\0";
+
 /// Per-class HMAC-SHA-256 keys, derived from a master. The master is wiped when dropped and never printed.
 #[derive(Clone)]
 pub struct Keys {
     master: Zeroizing<[u8; 32]>,
+    /// How often the class's key was changed.
+    generation: u32,
 }
 
 impl Keys {
     /// Takes the master key: 32 bytes from a good source of randomness, kept for as long as hashes must stay stable.
     pub fn new(master: [u8; 32]) -> Self {
-        Self { master: Zeroizing::new(master) }
+        Self { master: Zeroizing::new(master), generation: 0 }
+    }
+
+    /// The keys of another generation: what was masked with those of an earlier one no longer matches.
+    pub(in crate::masking) fn at(&self, generation: u32) -> Self {
+        Self { master: self.master.clone(), generation }
+    }
+
+    fn derive(&self, purpose: &[u8], class: &str) -> Zeroizing<[u8; 32]> {
+        let mut mac = keyed(&self.master);
+        mac.update(purpose);
+        mac.update(class.as_bytes());
+        if self.generation > 0 {
+            mac.update(b"\0");
+            mac.update(&self.generation.to_be_bytes());
+        }
+        Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))
+    }
+
+    /// A class's key for format-preserving encryption.
+    pub(in crate::masking) fn for_encryption(&self, class: &str) -> Zeroizing<[u8; 32]> {
+        self.derive(ENCRYPTION, class)
     }
 
     /// The key of one class.
     pub(in crate::masking) fn of(&self, class: &str) -> ClassKey {
-        let mut mac = keyed(&self.master);
-        mac.update(PURPOSE);
-        mac.update(class.as_bytes());
-        let derived = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
-        ClassKey(keyed(&derived))
+        ClassKey(keyed(&self.derive(PURPOSE, class)))
     }
 }
 
@@ -87,6 +109,9 @@ mod tests {
         assert_ne!(hash, keys.of("b").digest(0, b"x"));
         assert_ne!(hash, keys.of("a").digest(1, b"x"));
         assert_ne!(hash, Keys::new([2; 32]).of("a").digest(0, b"x"));
+        assert_eq!(hash, keys.at(0).of("a").digest(0, b"x"));
+        assert_ne!(hash, keys.at(1).of("a").digest(0, b"x"));
+        assert_ne!(keys.at(2).for_encryption("a"), keys.at(1).for_encryption("a"));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use bytes::BytesMut;
 
 use crate::masking::cell::MaskedCell;
-use crate::masking::mask::Mask;
 use crate::masking::plan::Plan;
 use crate::masking::row::BadRow;
 
@@ -58,7 +57,7 @@ impl Plan {
         let (mut untouched, mut at) = (0, 0);
         for mask in self.masks() {
             let field = Field::text(payload, at)?;
-            if let (Some(value), false) = (field.value, matches!(mask, Mask::Pass)) {
+            if let Some(value) = field.value.filter(|value| mask.touches(value)) {
                 out.extend_from_slice(payload.get(untouched..at).ok_or(BadRow::Truncated)?);
                 if !MaskedCell::new(mask, Some(value)).put_lenenc(out) {
                     out.extend_from_slice(&[NULL]);
@@ -85,7 +84,7 @@ impl Plan {
                 continue;
             }
             let field = Field::binary(payload, at, *size)?;
-            if !matches!(mask, Mask::Pass) {
+            if field.value.is_some_and(|value| mask.touches(value)) {
                 out.extend_from_slice(payload.get(untouched..at).ok_or(BadRow::Truncated)?);
                 let cell = MaskedCell::new(mask, field.value);
                 let written = match size {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::catalog::mysql_type::MySqlType;
 use crate::catalog::{Catalog, ColumnKey, RelationKind};
 use crate::masking::column::{Format, ResultColumn};
+use crate::masking::detect::mask::DetectMask;
 pub use crate::masking::keys::Keys;
 use crate::masking::kind::Kind;
 use crate::masking::mask::{Mask, Target};
@@ -25,6 +26,7 @@ const GROWTH_PER_MASK: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Plan {
     masks: Vec<Mask>,
+    passes: bool,
     masked: Vec<Arc<str>>,
     growth: usize,
     sizes: Vec<Option<u8>>,
@@ -48,19 +50,22 @@ impl Plan {
 
     /// One mask per column.
     pub(in crate::masking) fn new(described: &[ResultColumn], masks: Vec<Mask>) -> Self {
-        let named = described.iter().zip(&masks).filter(|(_, mask)| !matches!(mask, Mask::Pass));
+        let masked_whole = |mask: &Mask| !matches!(mask, Mask::Pass | Mask::Detect(_));
+        let named = described.iter().zip(&masks).filter(|(_, mask)| masked_whole(mask));
         let masked: Vec<_> = named.map(|(column, _)| column.name.clone()).collect();
+        let passes = masks.iter().all(|mask| matches!(mask, Mask::Pass));
         let binary = described.iter().filter(|column| column.format == Format::MySqlBinary);
         let sizes = binary.map(|column| MySqlType::of(column.type_oid).and_then(MySqlType::binary_size)).collect();
-        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, masked, sizes }
+        Self { growth: masked.len().saturating_mul(GROWTH_PER_MASK), masks, passes, masked, sizes }
     }
 
     /// Rows go through as they are.
     pub fn passes_all(&self) -> bool {
-        self.masked.is_empty()
+        self.passes
     }
 
-    /// Names of the masked columns in the order of the result; a name may come twice.
+    /// Names of the masked columns in the order of the result; a name may come twice. Columns that are only looked into
+    /// by detectors are not among them.
     pub fn masked_names(&self) -> Vec<Arc<str>> {
         self.masked.clone()
     }
@@ -102,11 +107,31 @@ pub fn plan(
     catalog: &Catalog,
     keys: &Keys,
 ) -> Planned {
-    let planner = Planner { map, catalog, keys };
-    match planner.masks(predicted, described) {
-        Ok(masks) => Planned { plan: Plan::new(described, masks), disagreement: None },
-        Err(why) => Planned { plan: Plan::whole(described, catalog), disagreement: Some(why) },
-    }
+    Planner { map, catalog, keys, reveal: None }.planned(predicted, described)
+}
+
+/// [`plan`], for a released statement whose approval lets the values of these classes be seen: their masks do not apply, those
+/// of all other classes do, and the witnesses are compared as ever.
+pub fn plan_revealing(
+    predicted: Option<&[Output]>,
+    described: &[ResultColumn],
+    against: &Against<'_>,
+    reveal: &BTreeSet<Arc<str>>,
+) -> Planned {
+    let Against { map, catalog, keys } = *against;
+    let planner = Planner { map, catalog, keys, reveal: Some(reveal) };
+    planner.planned(predicted, described)
+}
+
+/// What a result is planned against.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// Which columns are classified.
+    pub map: &'a ClassMap,
+    /// Names and types.
+    pub catalog: &'a Catalog,
+    /// Keys of the masks.
+    pub keys: &'a Keys,
 }
 
 fn target(column: &ResultColumn, catalog: &Catalog) -> Target {
@@ -117,6 +142,8 @@ struct Planner<'a> {
     map: &'a ClassMap,
     catalog: &'a Catalog,
     keys: &'a Keys,
+    /// Classes whose masks do not apply.
+    reveal: Option<&'a BTreeSet<Arc<str>>>,
 }
 
 /// What flows into one column, seen through its classes.
@@ -128,6 +155,13 @@ struct Taint<'a> {
 }
 
 impl<'a> Planner<'a> {
+    fn planned(&self, predicted: Option<&[Output]>, described: &[ResultColumn]) -> Planned {
+        match self.masks(predicted, described) {
+            Ok(masks) => Planned { plan: Plan::new(described, masks), disagreement: None },
+            Err(why) => Planned { plan: Plan::whole(described, self.catalog), disagreement: Some(why) },
+        }
+    }
+
     fn masks(&self, predicted: Option<&[Output]>, described: &[ResultColumn]) -> Result<Vec<Mask>, String> {
         let Some(outputs) = predicted else {
             return if described.is_empty() { Ok(Vec::new()) } else { Err("rows where none were predicted".into()) };
@@ -149,12 +183,38 @@ impl<'a> Planner<'a> {
             return Ok(Mask::redact(&token::of(name), target));
         }
         Ok(match taint {
-            None => Mask::Pass,
+            None if self.is_revealed(output) => Mask::Pass,
+            None => self.detect(output, column, target),
             Some(taint) if taint.plain && self.keeps_type(output, target) => {
-                Mask::of_class(&taint.strictest.mask, &taint.strictest.name, target, self.keys)
+                let class = taint.strictest;
+                Mask::of_class(&class.mask, &class.name, target, &self.keys.at(class.key))
             }
             Some(taint) => Mask::redact(&token::of(&taint.strictest.name), target),
         })
+    }
+
+    /// Its values were asked for and approved: detectors would only take them away again.
+    fn is_revealed(&self, output: &Output) -> bool {
+        let Some(reveal) = self.reveal else { return false };
+        output.sources.iter().any(|source| self.map.of(source.column).any(|class| reveal.contains(&class.name)))
+    }
+
+    /// A column without class: its values are looked into if the rules say so.
+    fn detect(&self, output: &Output, column: &ResultColumn, target: Target) -> Mask {
+        let detection = &self.map.detection;
+        let excepted = |source: &Source| detection.except.contains(&source.column);
+        if detection.set.is_empty() || (!output.sources.is_empty() && output.sources.iter().all(excepted)) {
+            return Mask::Pass;
+        }
+        let stored = output.sources.first().and_then(|source| {
+            let relation = self.catalog.relation(source.column.relation)?;
+            Some(relation.column(source.column.number)?.name.clone())
+        });
+        let name = match stored {
+            Some(stored) if stored != column.name => Arc::from(format!("{} {stored}", column.name)),
+            _ => column.name.clone(),
+        };
+        DetectMask::new(detection.set, name, target).map_or(Mask::Pass, Mask::Detect)
     }
 
     /// Can the server's word on where a column comes from be true if the prediction is?
@@ -207,7 +267,8 @@ impl<'a> Planner<'a> {
     }
 
     fn classes(&self, column: ColumnKey) -> impl Iterator<Item = &'a Class> {
-        self.map.of(column).map(|class| &**class)
+        let revealed = |class: &&'a Class| self.reveal.is_some_and(|reveal| reveal.contains(&class.name));
+        self.map.of(column).map(|class| &**class).filter(move |class| !revealed(class))
     }
 
     /// Are the values of the type that the plain sources have? A source the catalog cannot describe is no answer.

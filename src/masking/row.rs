@@ -3,7 +3,6 @@
 use bytes::BytesMut;
 
 use crate::masking::cell::MaskedCell;
-use crate::masking::mask::Mask;
 use crate::masking::plan::Plan;
 
 /// A row that is not what its header promised. Nothing of it may be sent on.
@@ -77,7 +76,7 @@ impl Plan {
         let mut at = 2;
         for mask in self.masks() {
             let (end, value) = field(body, at)?;
-            if let (Some(value), false) = (value, matches!(mask, Mask::Pass)) {
+            if let Some(value) = value.filter(|value| mask.touches(value)) {
                 out.extend_from_slice(body.get(untouched..at).ok_or(BadRow::Truncated)?);
                 MaskedCell::new(mask, Some(value)).put_field(out);
                 untouched = end;

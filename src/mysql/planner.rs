@@ -47,8 +47,8 @@ pub fn evidence(plan: &str, changes: bool) -> Evidence {
     // Rounded up: half a row is a row. Beyond the largest number is that number.
     let rows = rows.filter(|rows| rows.is_finite() && *rows >= 0.0).map(|rows| rows.ceil() as u64);
     match changes {
-        true => Evidence { estimated_rows: None, estimated_changed: rows },
-        false => Evidence { estimated_rows: rows, estimated_changed: None },
+        true => Evidence { estimated_rows: None, estimated_changed: rows, ..Evidence::default() },
+        false => Evidence { estimated_rows: rows, estimated_changed: None, ..Evidence::default() },
     }
 }
 

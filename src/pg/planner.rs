@@ -15,9 +15,9 @@ pub fn evidence(plan: &str) -> Evidence {
     if top.get("Node Type").and_then(Value::as_str) == Some(CHANGES) {
         // ModifyTable itself says 0 rows without RETURNING: what it changes is what its child brings.
         let changed = top.get("Plans").and_then(Value::as_array).map(|plans| plans.iter().filter_map(rows).sum());
-        return Evidence { estimated_rows: returned, estimated_changed: changed };
+        return Evidence { estimated_rows: returned, estimated_changed: changed, ..Evidence::default() };
     }
-    Evidence { estimated_rows: returned, estimated_changed: None }
+    Evidence { estimated_rows: returned, estimated_changed: None, ..Evidence::default() }
 }
 
 fn rows(node: &Value) -> Option<u64> {

@@ -30,6 +30,8 @@ pub enum Action {
     Server,
     /// A classified column where it shapes rows.
     Probe,
+    /// Values of a class to come back as they are, for one bounded statement.
+    Unmask,
     /// SET, transaction control and friends.
     Session,
     /// Could not be understood.

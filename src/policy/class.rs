@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::ColumnKey;
+use crate::policy::detector::Detection;
 
 /// What a class does to a plain column's values. Ordered from mild to strict: of two, the later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +15,11 @@ pub enum MaskSpec {
     Date {
         /// To which unit.
         unit: DateUnit,
+    },
+    /// The lower end of the integer's bucket.
+    Bucket {
+        /// Where buckets begin.
+        buckets: Buckets,
     },
     /// Keep the first character of the local part and the domain; not an e-mail: redact.
     Email,
@@ -26,6 +32,22 @@ pub enum MaskSpec {
         /// Least number of hidden characters.
         hide_min: u16,
     },
+    /// A text rebuilt from what the groups of a regular expression matched; no match: redact.
+    Regex {
+        /// The expression.
+        pattern: String,
+        /// The text, with `$1` or `${name}` for groups.
+        replace: String,
+    },
+    /// Format-preserving encryption (FF1, key per class), stable: digits become digits.
+    Fpe {
+        /// What is encrypted.
+        alphabet: FpeAlphabet,
+        /// The last digit is Luhn's check digit, before and after.
+        luhn: bool,
+    },
+    /// A made-up name (HMAC, key per class), stable.
+    Pseudonym,
     /// Keyed hash (HMAC-SHA-256, key per class), stable.
     Hash,
     /// A fixed text, or NULL where the type does not admit it.
@@ -37,6 +59,32 @@ pub enum MaskSpec {
     Null,
     /// An unmistakable token where the type admits text, else NULL.
     Redact,
+}
+
+/// Most bytes that a compiled expression of a mask may take.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// Where buckets begin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Buckets {
+    /// Every so many.
+    Width(#[schemars(range(min = 1))] u64),
+    /// At these numbers, ascending.
+    Edges(Vec<i64>),
+}
+
+/// What [`MaskSpec::Fpe`] encrypts; other characters must be separators.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FpeAlphabet {
+    /// Digits.
+    #[default]
+    Digits,
+    /// Digits and ASCII letters.
+    Alnum,
 }
 
 /// Units for [`MaskSpec::Date`].
@@ -70,6 +118,8 @@ pub struct Class {
     pub name: Arc<str>,
     /// The mask for plain columns.
     pub mask: MaskSpec,
+    /// Which generation of its key `hash`, `pseudonym` and `fpe` use.
+    pub key: u32,
     /// What about predicates.
     pub probe: ProbeSpec,
     /// `sum` and `avg` over it come back unmasked.
@@ -87,6 +137,8 @@ pub struct ClassMap {
     pub columns: HashMap<ColumnKey, Vec<usize>>,
     /// Relation's union, for whole rows.
     pub relations: HashMap<crate::catalog::RelationKey, Vec<usize>>,
+    /// What to look for in columns without class.
+    pub detection: Detection,
 }
 
 impl ClassMap {

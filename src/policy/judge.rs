@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod explain;
 pub mod facts;
 pub mod matching;
+pub mod unmask;
 pub mod words;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use crate::catalog::Catalog;
 use crate::identity::ids::AgentName;
 use crate::policy::action::Action;
+use crate::policy::budget::{self, Allowance};
 use crate::policy::class::ClassMap;
 use crate::policy::judge::facts::{Facts, Measure};
 use crate::policy::judge::matching::Answer;
@@ -42,6 +44,8 @@ pub struct Evidence {
     pub estimated_rows: Option<u64>,
     /// Rows changed, by the planner.
     pub estimated_changed: Option<u64>,
+    /// What is left of the budgets that the statement counts against.
+    pub allowance: Allowance,
 }
 
 /// A statement with everything a rule may ask about.
@@ -105,6 +109,9 @@ impl RuleSet {
     /// Every rule that matches, strongest first, enforced before reported ones.
     fn hits(&self, situation: &Situation<'_>, facts: &Facts) -> Vec<RuleHit> {
         let mut hits = builtin::hits(situation);
+        if let (Some(0), Some(classes)) = (facts.measure.allowance.probes, facts.actions.get(&Action::Probe)) {
+            hits.push(budget::probes_spent(classes));
+        }
         let mut opaque_is_ruled = false;
         for rule in &self.rules {
             if let Answer::Match(because) = matching::answer(rule, situation, facts) {
@@ -180,9 +187,14 @@ impl RuleSet {
 }
 
 impl Evidence {
+    /// The same, with this left of the budgets.
+    pub fn within(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
     /// The planner says this number, whatever the statement does.
     pub fn rows(rows: u64) -> Self {
-        Self { estimated_rows: Some(rows), estimated_changed: Some(rows) }
+        Self { estimated_rows: Some(rows), estimated_changed: Some(rows), ..Self::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `rules/*.yaml`, compiled: classes, columns, rules, limits. Immutable, versioned by content.
 
+pub mod approval;
 pub mod cases;
 pub mod classify;
 pub mod compile;
@@ -8,6 +9,7 @@ pub mod glob;
 pub mod lint;
 pub mod mask;
 pub mod shape;
+pub mod vouch;
 
 #[cfg(test)]
 mod tests;
@@ -20,9 +22,12 @@ use regex::Regex;
 use crate::identity::assurance::Assurance;
 use crate::identity::ids::RuleId;
 use crate::policy::action::Action;
+use crate::policy::budget::Budget;
 use crate::policy::class::Class;
+use crate::policy::detector::DetectorSet;
 use crate::policy::rules::file::{CatalogRaw, Mode, Severity, TestRaw};
 use crate::policy::rules::glob::PathPattern;
+use crate::policy::rules::vouch::Vouch;
 use crate::policy::ruling::{Effect, Stage};
 use crate::policy::yaml::tree::Place;
 use crate::statement::footprint::Verb;
@@ -43,6 +48,10 @@ pub struct RuleSet {
     pub(crate) classes: Vec<Arc<Class>>,
     pub(crate) class_origins: Vec<Origin>,
     pub(crate) columns: Vec<ColumnRule>,
+    pub(crate) detect: DetectorSet,
+    pub(crate) detect_except: Vec<PathPattern>,
+    pub(crate) vouches: Vec<Vouch>,
+    pub(crate) budgets: Vec<Budget>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) bulk_rows: u64,
     pub(crate) agent_limits: Vec<(Vec<String>, u64)>,

@@ -184,6 +184,14 @@ impl Shared {
     }
 }
 
+/// One database of a configuration, to be asked something outside any session; `None` if it is not configured.
+///
+/// # Errors
+/// TLS files cannot be used.
+pub fn database(config: Arc<Config>, name: &str) -> Result<Option<Arc<Database>>, SharedError> {
+    Ok(settings(config, None)?.databases.get(name).cloned())
+}
+
 fn settings(config: Arc<Config>, old: Option<&Settings>) -> Result<Settings, SharedError> {
     let tls = match &config.postgres.tls {
         ClientTls::Off => None,

@@ -4,6 +4,7 @@ mod catalog;
 mod lowering;
 mod mysql;
 mod mysql_catalog;
+mod vouched;
 
 use std::fmt::Write as _;
 use std::sync::Arc;

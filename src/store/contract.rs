@@ -1,5 +1,8 @@
 //! What every store has to do, run on each of them.
 
+mod grants;
+mod outbox;
+
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -8,7 +11,9 @@ use crate::audit::merkle::{Frontier, leaf};
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, State};
+use crate::gate::budget::{self, BudgetStore, CounterRow};
 use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite};
+use crate::gate::inherit::{Inherited, InheritedStore, Target};
 use crate::gate::life::Times;
 use crate::gate::sample;
 use crate::identity::ids::{AgentName, ApprovalId, PersonName};
@@ -224,6 +229,46 @@ async fn keys_are_made_once(store: &dyn KeyStore) {
     assert!(store.key(KeyName::AuditSigning).unwrap().is_none());
 }
 
+async fn inherited_classes_are_kept(store: &dyn InheritedStore) {
+    let entry = |number: i16| Inherited {
+        database: "shop".into(),
+        target: Target {
+            relation: "public.copy".into(),
+            key: None,
+            number: Some(number),
+            column: None,
+            class: "pii.email".into(),
+            source: String::new(),
+        },
+        agent: AgentName("bot".into()),
+        approval: None,
+        at: Timestamp::from_millis(0),
+    };
+    store.put_inherited(vec![entry(1), entry(2)]).await.unwrap();
+    let pinned = Inherited { at: Timestamp::from_millis(5), ..entry(2) };
+    store.put_inherited(vec![pinned.clone()]).await.unwrap();
+    assert_eq!(store.inherited().unwrap(), vec![entry(1), pinned]);
+    store.remove_inherited(entry(1).id()).await.unwrap();
+    assert!(matches!(store.remove_inherited(entry(1).id()).await, Err(StoreError::Missing(_))));
+    assert_eq!(store.inherited().unwrap().len(), 1);
+}
+
+async fn counters_are_replaced(store: &dyn BudgetStore) {
+    let row = |class: &str, rows: u64| CounterRow {
+        agent: AgentName("bot".into()),
+        class: class.into(),
+        spans: vec![budget::Span { until: Timestamp::from_millis(9), rows, probes: 1 }],
+    };
+    store.put_counters(vec![row("a", 1), row("b", 2)]).await.unwrap();
+    store.put_counters(vec![row("a", 5)]).await.unwrap();
+    assert_eq!(store.counters().unwrap(), vec![row("a", 5), row("b", 2)]);
+}
+use grants::{grants_are_written_by_compare_and_set, shapes_are_kept_by_approval};
+use outbox::{
+    changes_are_kept_until_they_are_planned, deliveries_wait_until_they_end, notes_are_kept_by_space_and_taken_once,
+    only_old_ended_deliveries_are_forgotten,
+};
+
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod in_memory {
@@ -254,4 +299,12 @@ contract!(
     ways_in_are_kept_and_whoever_opened_one_is_an_issuer,
     browser_sessions_end_for_good,
     keys_are_made_once,
+    inherited_classes_are_kept,
+    counters_are_replaced,
+    changes_are_kept_until_they_are_planned,
+    deliveries_wait_until_they_end,
+    only_old_ended_deliveries_are_forgotten,
+    notes_are_kept_by_space_and_taken_once,
+    grants_are_written_by_compare_and_set,
+    shapes_are_kept_by_approval,
 );

@@ -1,5 +1,8 @@
 //! Everything in memory, for tests: the same contract as RocksDB, and faults on demand.
 
+mod grants;
+mod outbox;
+
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::{BoxFuture, ready};
@@ -8,13 +11,18 @@ use parking_lot::Mutex;
 use crate::audit::store::{AuditStore, StoredCheckpoint};
 use crate::clock::Timestamp;
 use crate::gate::approval::Approval;
-use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::budget::{BudgetStore, CounterRow};
+use crate::gate::desk::grants::grant::Grant;
+use crate::gate::desk::grants::shape::Shape;
+use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::inherit::{Inherited, InheritedStore};
 use crate::identity::agent::Agent;
-use crate::identity::ids::{AgentName, ApprovalId, PersonName};
+use crate::identity::ids::{AgentName, ApprovalId, GrantId, PersonName};
 use crate::identity::password::Login;
 use crate::identity::session::BrowserSession;
 use crate::identity::store::{AgentStore, Key, KeyName, KeyStore, LoginStore, StoreError, TokenStore};
 use crate::identity::token::Token;
+use crate::notify::outbox::Delivery;
 
 /// What happens to writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +45,12 @@ pub enum Part {
     Audit,
     /// Agents, tokens, keys.
     Identity,
+    /// Inherited classes.
+    Inherited,
+    /// What of budgets was used.
+    Budgets,
+    /// Deliveries and notes.
+    Outbox,
 }
 
 /// A store that forgets everything when it is dropped.
@@ -55,16 +69,27 @@ struct State {
     keys: HashMap<KeyName, Key>,
     records: Vec<String>,
     checkpoints: Vec<StoredCheckpoint>,
-    faults: [Fault; 3],
+    inherited: BTreeMap<String, Inherited>,
+    budgets: BTreeMap<String, CounterRow>,
+    changes: BTreeMap<(ApprovalId, u64), ApprovalChange>,
+    outbox: BTreeMap<u64, Delivery>,
+    next_delivery: u64,
+    notes: BTreeMap<(String, String), String>,
+    grants: BTreeMap<GrantId, Grant>,
+    shapes: BTreeMap<ApprovalId, Shape>,
+    faults: [Fault; 6],
 }
 
 impl State {
     fn fault(&mut self, part: Part) -> &mut Fault {
-        let [approvals, audit, identity] = &mut self.faults;
+        let [approvals, audit, identity, inherited, budgets, outbox] = &mut self.faults;
         match part {
             Part::Approvals => approvals,
             Part::Audit => audit,
             Part::Identity => identity,
+            Part::Inherited => inherited,
+            Part::Budgets => budgets,
+            Part::Outbox => outbox,
         }
     }
 }
@@ -105,10 +130,12 @@ impl ApprovalStore for MemoryStore {
             if let Some(clash) = writes.iter().find(|write| !fits(write)) {
                 return Err(StoreError::Conflict(clash.approval.id.to_string()));
             }
-            state.approvals.extend(writes.into_iter().map(|write| {
+            for write in writes {
                 let approval = Approval { waiting: false, ..write.approval };
-                (approval.id.clone(), approval)
-            }));
+                let change = ApprovalChange::between(state.approvals.get(&approval.id), &approval);
+                state.changes.insert((change.id.clone(), change.version), change);
+                state.approvals.insert(approval.id.clone(), approval);
+            }
             Ok(())
         })
     }
@@ -286,6 +313,38 @@ impl KeyStore for MemoryStore {
 
     fn key_or_insert(&self, name: KeyName, fresh: Key) -> BoxFuture<'_, Result<Key, StoreError>> {
         self.write(Part::Identity, |state| Ok(state.keys.entry(name).or_insert(fresh).clone()))
+    }
+}
+
+impl InheritedStore for MemoryStore {
+    fn put_inherited(&self, entries: Vec<Inherited>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Inherited, |state| {
+            state.inherited.extend(entries.into_iter().map(|one| (one.id(), one)));
+            Ok(())
+        })
+    }
+
+    fn remove_inherited(&self, id: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Inherited, |state| {
+            state.inherited.remove(&id).map(|_| ()).ok_or_else(|| StoreError::Missing("inherited class".to_owned()))
+        })
+    }
+
+    fn inherited(&self) -> Result<Vec<Inherited>, StoreError> {
+        Ok(self.state.lock().inherited.values().cloned().collect())
+    }
+}
+
+impl BudgetStore for MemoryStore {
+    fn put_counters(&self, rows: Vec<CounterRow>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(Part::Budgets, |state| {
+            state.budgets.extend(rows.into_iter().map(|row| (row.id(), row)));
+            Ok(())
+        })
+    }
+
+    fn counters(&self) -> Result<Vec<CounterRow>, StoreError> {
+        Ok(self.state.lock().budgets.values().cloned().collect())
     }
 }
 

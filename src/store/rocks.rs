@@ -6,7 +6,10 @@
 mod approvals;
 mod audit;
 mod columns;
+mod grants;
+mod guard;
 mod identity;
+mod outbox;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -46,14 +46,14 @@ impl Drop for Home {
     }
 }
 
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
     }
 }
@@ -65,7 +65,7 @@ fn command(url: &str, token: &str, args: &[&str]) -> Command {
     command
 }
 
-async fn run(url: &str, token: &str, args: &[&str]) -> Ended {
+pub async fn run(url: &str, token: &str, args: &[&str]) -> Ended {
     ended(command(url, token, args)).await
 }
 

@@ -4,8 +4,10 @@
 
 mod admin;
 mod auth;
+mod channels;
 mod cli;
 mod decide;
+mod grants;
 mod idp;
 mod live;
 mod oidc;

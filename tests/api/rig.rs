@@ -20,17 +20,21 @@ use holdpoint::audit::checkpoint::NoteSigner;
 use holdpoint::audit::log::{AuditLog, LogOptions};
 use holdpoint::audit::meters;
 use holdpoint::clock::{Clock, Timestamp};
+use holdpoint::config::notify::{Content, NotifyConfig, WebhookConfig, WebhookFormat};
 use holdpoint::config::oidc::OidcConfig;
 use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::gate::approval::{Approval, Claims, Request as ApprovalRequest, Requester, ShownStatement, Target};
+use holdpoint::gate::desk::grants::{Grants, GrantsParts};
 use holdpoint::gate::desk::store::{ApprovalStore, ApprovalWrite};
 use holdpoint::gate::desk::{Desk, DeskLimits, DeskParts};
 use holdpoint::gate::life::Times;
 use holdpoint::identity::credential::{NewAgent, new_agent};
 use holdpoint::identity::ids::{AgentName, ApprovalId, PersonName, RuleId, SessionId};
 use holdpoint::identity::person::Person;
+use holdpoint::identity::secret::Secret;
 use holdpoint::identity::store::{AgentStore, TokenStore};
 use holdpoint::identity::token::{Scope, Token};
+use holdpoint::notify::notifier::{Notifier, NotifierParts};
 use holdpoint::policy::action::Action;
 use holdpoint::policy::ruling::{Effect, RuleHit, Stage};
 use holdpoint::store::memory::MemoryStore;
@@ -146,9 +150,17 @@ impl Rig {
         let (running, stopped) = (desk.clone(), stop.clone());
         tokio::spawn(async move { running.run(stopped.cancelled()).await });
         let check_works = Arc::new(AtomicBool::new(true));
+        let mut state = state(&clock, &store, desk, audit, &check_works);
+        state.grants = Some(Arc::new(Grants::new(GrantsParts {
+            grants: store.clone(),
+            desk: state.desk.clone(),
+            agents: store.clone(),
+            tokens: store.clone(),
+            audit: state.audit.clone(),
+            clock: clock.clone(),
+        })));
         let oidc = oidc.map(|oidc| Provider::new(oidc, clock.clone()).unwrap());
-        let sign_in = SignIn::new(sign_in, oidc);
-        let state = ApiState { sign_in: Arc::new(sign_in), ..state(&clock, &store, desk, audit, &check_works) };
+        state.sign_in = Arc::new(SignIn::new(sign_in, oidc));
         let mut rig = Self {
             router: api::router(state.clone()),
             state,
@@ -186,6 +198,41 @@ impl Rig {
             other => other,
         };
         self.tokens[person].clone()
+    }
+
+    /// With one channel, `siem`, that leads to this URL.
+    pub fn with_webhook(&mut self, url: &str) {
+        let webhook = WebhookConfig {
+            name: "siem".into(),
+            url: Secret::new(url),
+            secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            previous_secret: None,
+            format: WebhookFormat::Standard,
+            content: Content::Summary,
+            events: vec!["approval.*".into()],
+            allow_private: true,
+            ca: None,
+            timeout: Duration::from_secs(5),
+        };
+        self.with_notify(&NotifyConfig { webhooks: vec![webhook], ..NotifyConfig::default() });
+    }
+
+    /// With channels.
+    pub fn with_notify(&mut self, config: &NotifyConfig) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let parts = NotifierParts {
+            outbox: self.store.clone(),
+            notes: self.store.clone(),
+            desk: self.state.desk.clone(),
+            audit: self.state.audit.clone(),
+            clock: self.clock.clone(),
+            people: self.state.people.clone(),
+        };
+        let notifier = Arc::new(Notifier::new(config, "https://holdpoint.test", parts).unwrap());
+        let (running, stop) = (notifier.clone(), self.stop.clone());
+        tokio::spawn(async move { running.run(stop).await });
+        self.state.notifier = Some(notifier);
+        self.router = api::router(self.state.clone());
     }
 
     pub fn break_check(&self) {
@@ -358,6 +405,8 @@ fn state(
         draining: CancellationToken::new(),
         public_url: "https://holdpoint.test".into(),
         identity_writes: Arc::default(),
+        grants: None,
+        notifier: None,
         answers: Arc::default(),
         sign_in: Arc::new(SignIn::new(SignInConfig::default(), None)),
     }

@@ -54,7 +54,11 @@ class Approver(threading.Thread):
 
     @staticmethod
     def judge(approval):
-        objects = " ".join(approval["request"]["statements"][0]["objects"])
+        statement = approval["request"]["statements"][0]
+        objects = " ".join(statement["objects"])
+        # A text too long to be read is shown as that.
+        if statement["text"].startswith("CALL approve_me") or statement["summary"].startswith("UNREADABLE"):
+            return "approve"
         if "expire_me" in objects or "leave_me" in objects:
             return None
         if "deny_me" in objects:

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use holdpoint::audit::event::Event;
 use holdpoint::clock::Timestamp;
+use holdpoint::config::notify::NotifyConfig;
 use holdpoint::config::sign_in::SignInConfig;
 use holdpoint::config::{
-    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, Protocol,
-    SslMode, Upstream,
+    ApiConfig, AuditConfig, Certificate, ClientTls, Config, HoldConfig, Limits, Listener, MysqlLogin, PaceConfig,
+    Protocol, SslMode, Upstream,
 };
 use holdpoint::identity::agent::Agent;
 use holdpoint::identity::ids::{AgentName, PersonName};
 use holdpoint::identity::secret::Secret;
 use holdpoint::pg::scram::verifier::Verifier;
-use holdpoint::session::accept;
 use holdpoint::session::cancel::send_upstream;
 use holdpoint::session::login::Established;
+use holdpoint::session::login::accept;
 use holdpoint::session::shared::{AgentDirectory, RefusalSink, Shared};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
@@ -137,6 +138,8 @@ pub fn upstream(server: &Postgres) -> Upstream {
 /// A configuration with one database, `shop`.
 pub fn config(tls: ClientTls, shop: Upstream) -> Config {
     Config {
+        notify: NotifyConfig::default(),
+        pace: PaceConfig::default(),
         postgres: Listener { listen: ([127, 0, 0, 1], 0).into(), tls },
         mysql: None,
         api: ApiConfig { listen: ([127, 0, 0, 1], 0).into(), public_url: String::new(), tls: None },

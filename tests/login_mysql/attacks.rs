@@ -167,25 +167,47 @@ async fn secret_in_the_clear_is_refused_without_tls() {
     raw.send(&response(USUAL, &rest)).await;
     let (code, message) = raw.refusal().await;
     assert!(code == 1045 && message.contains("use TLS"), "{code} {message}");
-    let secure = proxy_with_clear_text(true).await;
+    let secure = proxy_with_clear_text(true, false).await;
     assert!(secure.is_ok(), "{:?}", secure.err());
-    assert_eq!(proxy_with_clear_text(false).await.unwrap_err().0, 1045);
+    assert_eq!(proxy_with_clear_text(false, false).await.unwrap_err().0, 1045);
 }
 
-/// Logs in over TLS by handing over the secret, right or wrong.
-async fn proxy_with_clear_text(right: bool) -> Result<(), (u16, String)> {
+#[tokio::test(flavor = "multi_thread")]
+async fn request_for_tls_and_its_handshake_may_come_together() {
+    for _ in 0..5 {
+        let secure = proxy_with_clear_text(true, true).await;
+        assert!(secure.is_ok(), "{:?}", secure.err());
+    }
+    assert_eq!(proxy_with_clear_text(false, true).await.unwrap_err().0, 1045);
+}
+
+/// Logs in over TLS by handing over the secret, right or wrong. `together`: the request for TLS goes in one piece with the
+/// beginning of the handshake, as it does from any client now and then.
+async fn proxy_with_clear_text(right: bool, together: bool) -> Result<(), (u16, String)> {
     use rustls::pki_types::pem::PemObject;
     let proxy = proxy(server()).await;
     let (mut raw, _) = Raw::greeted(proxy.addr).await;
     let capabilities = USUAL.with(Capabilities::SSL);
-    raw.send(&response(capabilities, b"")).await;
+    let mut request = framed(1, &response(capabilities, b""));
+    if !together {
+        raw.bytes(&std::mem::take(&mut request)).await;
+    }
     let mut roots = rustls::RootCertStore::empty();
     roots.add(rustls::pki_types::CertificateDer::from_pem_file(&server().ca).unwrap()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let settings = builder.with_root_certificates(roots).with_no_client_auth();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(settings));
-    let mut stream = connector.connect("localhost".try_into().unwrap(), raw.stream).await.unwrap();
+    let socket = raw.stream.into_std().unwrap();
+    let mut twin = socket.try_clone().unwrap();
+    let socket = TcpStream::from_std(socket).unwrap();
+    let with_request = |connection: &mut rustls::ClientConnection| {
+        if together {
+            connection.write_tls(&mut request).unwrap();
+            std::io::Write::write_all(&mut twin, &request).unwrap();
+        }
+    };
+    let mut stream = connector.connect_with("localhost".try_into().unwrap(), socket, with_request).await.unwrap();
     let secret = if right { "agent-secret" } else { "other-secret" };
     let rest = [b"bot\0\x0d", secret.as_bytes(), b"\0sample\0", CLEAR.as_bytes(), b"\0\0"].concat();
     tokio::io::AsyncWriteExt::write_all(&mut stream, &framed(2, &response(capabilities, &rest))).await.unwrap();
@@ -278,8 +300,24 @@ fn crowd_size() -> usize {
     files.saturating_sub(2000).min(10_000)
 }
 
+/// Set in the process that has the crowd to itself.
+const ALONE: &str = "HOLDPOINT_TEST_ALONE";
+
+/// The memory of a process is measured: other tests must not be in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_half_open_connections_are_bounded() {
+    if std::env::var_os(ALONE).is_some() {
+        return crowd().await;
+    }
+    let mut alone = tokio::process::Command::new(std::env::current_exe().unwrap());
+    alone.args(["--exact", "attacks::ten_thousand_half_open_connections_are_bounded", "--nocapture"]).env(ALONE, "1");
+    let output = alone.output().await.unwrap();
+    let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    assert!(output.status.success() && said.contains("turned away"), "{said}\n{error}");
+}
+
+async fn crowd() {
     const PLACES: usize = 200;
     let limits = format!("limits: {{ half_open_max: {PLACES}, login_timeout: 60s }}");
     let proxy = start(config(&[("sample", &sample(server(), ""))], "", &limits)).await;

@@ -28,6 +28,7 @@ scenarios!(
     where_an_approval_stands_can_be_asked_over_sql,
     kill_switch_ends_what_waits,
     held_batch_is_one_approval_and_runs_whole,
+    grant_lets_the_same_shape_run_so_often_and_no_more,
 );
 
 async fn approved_statement_runs_once_and_only_then(kind: Kind) {
@@ -308,4 +309,29 @@ async fn held_batch_is_one_approval_and_runs_whole(kind: Kind) {
     assert_eq!(approval["request"]["statements"].as_array().unwrap().len(), 2);
     stage.approve_pending().await;
     assert_eq!(answer(sent).await.unwrap().last().unwrap()[0], "1");
+}
+
+async fn grant_lets_the_same_shape_run_so_often_and_no_more(kind: Kind) {
+    let stage = kind.hasty().await;
+    let client = stage.client().await;
+    let sql = "UPDATE orders SET note = 'x' WHERE id > 0";
+    let error = refusal(client.send(sql)).await;
+    let approval = error.approval().unwrap();
+    let wish =
+        serde_json::json!({ "approval_id": approval, "life": "10m", "runs": 2, "rows": 5000, "reason": "nightly" });
+    let (status, grant) = stage.post(&stage.keys.dana, "/v1/grants", wish).await;
+    assert!(status < 300 && grant["state"] == "active", "{status} {grant}");
+    assert!(client.cell("SHOW holdpoint.grants").await.contains("2 more run(s)"));
+    for _ in 0..2 {
+        answer(client.send(sql)).await.unwrap();
+    }
+    assert_eq!(stage.direct("SELECT count(*) FROM orders WHERE note = 'x'"), "3000");
+    assert_eq!(refusal(client.send(sql)).await.kind(), "pending", "the runs are used up");
+    assert_eq!(refusal(client.send("UPDATE orders SET note = 'y' WHERE id > 0")).await.kind(), "pending");
+    let listed = stage.get(&stage.keys.dana, "/v1/grants").await;
+    assert_eq!(
+        (&listed["grants"][0]["state"], &listed["grants"][0]["used"]),
+        (&"used_up".into(), &2.into()),
+        "{listed}"
+    );
 }

@@ -14,6 +14,7 @@ scenarios!(
     ddl_makes_new_names_known,
     draining_proxy_tells_who_waits,
     every_statement_leaves_a_record,
+    texts_that_differ_in_a_literal_are_sent_as_they_came,
     running_statement_can_be_cancelled,
     upstream_that_dies_ends_the_session_and_not_the_proxy,
 );
@@ -103,6 +104,19 @@ async fn every_statement_leaves_a_record(kind: Kind) {
         }
         assert!(std::time::Instant::now() < deadline, "no record: {text}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Judged alike, so that the judgement of the first serves the others, and yet each its own statement.
+async fn texts_that_differ_in_a_literal_are_sent_as_they_came(kind: Kind) {
+    let stage = kind.stage().await;
+    let client = stage.client().await;
+    for number in 1..=4 {
+        assert_eq!(
+            client.cell(&format!("SELECT note FROM orders WHERE id = {number}")).await,
+            format!("note {number}")
+        );
+        client.rows(&format!("UPDATE scratch SET body = 'x{number}' WHERE id = {number}")).await;
     }
 }
 

@@ -193,7 +193,11 @@ pub async fn act(
 /// No such agent, or store or audit fail.
 pub async fn switch(state: &ApiState, agent: &AgentName, off: bool, caller: &Caller) -> Result<(), Problem> {
     match state.desk.kill(agent, off, caller.person.clone()).await {
-        Ok(()) => Ok(()),
+        Ok(()) => match state.grants.as_ref().filter(|_| off) {
+            // A switched-off agent uses none anyway; switched on again, it shall not find them.
+            Some(grants) => grants.revoke_all(agent, caller.name()).await.map(|_| ()).map_err(store_down),
+            None => Ok(()),
+        },
         Err(DeskError::NotFound) => Err(Problem::not_found(format!("agent {agent}"))),
         Err(error) => Err(Problem::unavailable("the kill switch", error)),
     }

@@ -187,13 +187,18 @@ async fn withdraw(state: &ApiState, approval: Approval, decision: Decision) -> R
     }
 }
 
-fn decision(caller: &Caller, body: DecisionBody, if_version: Option<u64>, headers: &HeaderMap) -> Decision {
+/// The surface that a request came from: our command line, or any other program.
+pub fn surface(headers: &HeaderMap) -> &'static str {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if agent.starts_with("holdpoint-cli/") { "cli" } else { "api" }
+}
+
+fn decision(caller: &Caller, body: DecisionBody, if_version: Option<u64>, headers: &HeaderMap) -> Decision {
     Decision {
         person: caller.person.clone(),
         verdict: Verdict::Approve,
         reason: body.reason,
-        via: if agent.starts_with("holdpoint-cli/") { "cli" } else { "api" }.to_owned(),
+        via: surface(headers).to_owned(),
         assurance: caller.assurance.clone(),
         digest: body.digest,
         if_version,

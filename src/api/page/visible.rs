@@ -3,18 +3,7 @@
 
 use maud::{Markup, PreEscaped, Render, html};
 
-/// Controls, format characters (bidi among them), fillers, selectors, odd spaces, private use, noncharacters.
-pub fn hides(c: char) -> bool {
-    if c.is_control() || (c.is_whitespace() && c != ' ') {
-        return true;
-    }
-    matches!(u32::from(c),
-        0x00AD | 0x034F | 0x0600..=0x0605 | 0x061C | 0x06DD | 0x070F | 0x0890..=0x0891 | 0x08E2
-        | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x202A..=0x202E
-        | 0x2060..=0x206F | 0x2800 | 0x3164 | 0xD7B0..=0xD7FF | 0xE000..=0xF8FF | 0xFE00..=0xFE0F | 0xFEFF
-        | 0xFFA0 | 0xFFF0..=0xFFFB | 0xFFFE..=0xFFFF | 0x1_10BD | 0x1_10CD | 0x1_3430..=0x1_345F
-        | 0x1_BCA0..=0x1_BCA3 | 0x1_D159 | 0x1_D173..=0x1_D17A | 0xE_0000..=0x10_FFFF)
-}
+use crate::gate::approval::visible::hides;
 
 /// How a text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

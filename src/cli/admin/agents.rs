@@ -6,9 +6,9 @@ use reqwest::Method;
 use crate::api::admin::agents::{AgentBody, AgentList, IssuedAgent, NewAgent};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::{self, Way};
-use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
 use crate::config::{ClientTls, Config, Listener, Protocol};
+use crate::gate::approval::visible::{line, short};
 use crate::identity::ids::AgentName;
 use crate::identity::{credential, issue};
 

@@ -15,9 +15,9 @@ use crate::api::signin::oidc::flow::{CALLBACK, known};
 use crate::api::signin::oidc::provider::{Attempt, Provider};
 use crate::app::SystemClock;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::visible::line;
 use crate::cli::{Global, offline, print};
 use crate::config::Config;
+use crate::gate::approval::visible::line;
 use crate::identity::credential::random_secret;
 use crate::identity::oidc::{Claims, assurance};
 use crate::identity::session::same;
@@ -65,7 +65,7 @@ pub async fn run(global: &Global, command: OidcCommand) -> Result<Exit, Failure>
 
 fn tell(config: &Config, provider: &Provider, claims: &Claims) -> Result<Exit, Failure> {
     let shown = serde_json::to_string_pretty(claims).unwrap_or_default();
-    print::data(&crate::cli::visible::block(&shown))?;
+    print::data(&crate::gate::approval::visible::block(&shown))?;
     let (person, groups) = known(provider, claims).map_err(failure)?;
     let configured = config.people.iter().find(|known| known.name == person);
     let mut groups = [configured.map(|known| known.groups.clone()).unwrap_or_default(), groups].concat();

@@ -7,8 +7,8 @@ use crate::api::auth::scope_named;
 use crate::api::extract::span;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::{self, Way};
-use crate::cli::visible::{line, short};
 use crate::cli::{Global, Output, print};
+use crate::gate::approval::visible::{line, short};
 use crate::identity::ids::PersonName;
 use crate::identity::token::Token;
 

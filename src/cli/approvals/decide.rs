@@ -53,7 +53,7 @@ pub async fn run(global: &Global, client: &Client, verb: &str, args: DecideArgs)
             let state = show::state(decided.approval.state);
             print::data(&format!(
                 "{id}  {state}  {}",
-                crate::cli::visible::short(&show::summary(&decided.approval), 72)
+                crate::gate::approval::visible::short(&show::summary(&decided.approval), 72)
             ))?;
             still_open(&decided);
         }
@@ -67,7 +67,7 @@ fn still_open(decided: &Resource) {
         return;
     }
     for stage in decided.progress.iter().filter(|stage| stage.have < stage.needed) {
-        let groups = crate::cli::visible::line(&stage.groups.join(" or "));
+        let groups = crate::gate::approval::visible::line(&stage.groups.join(" or "));
         print::talk(&format!("still needs {} more of {groups}", stage.needed - stage.have));
     }
 }

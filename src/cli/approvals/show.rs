@@ -3,8 +3,8 @@
 use crate::api::approvals::resource::Resource;
 use crate::cli::exit::Failure;
 use crate::cli::print::{Colour, coloured};
-use crate::cli::visible::{block, line, short};
 use crate::cli::{Output, print};
+use crate::gate::approval::visible::{block, line, short};
 use crate::gate::approval::{Approval, Claims, State, Verdict};
 
 /// Prints a list.

@@ -9,8 +9,8 @@ use crate::api::approvals::resource::Resource;
 use crate::cli::approvals::{list, path, show};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::visible::short;
 use crate::cli::{Output, print};
+use crate::gate::approval::visible::short;
 
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 

@@ -27,11 +27,8 @@ impl Check<'_> {
             let fix = Some("give the API an audience of its own at the provider");
             self.fault(&at("audience"), "ID tokens have this audience; they are no access tokens", fix);
         }
-        let secret = self.secret(
-            &[Step::Key("oidc")],
-            ("client_secret", raw.client_secret.as_deref()),
-            ("client_secret_file", raw.client_secret_file.as_deref()),
-        )?;
+        let at = [Step::Key("oidc")];
+        let secret = self.secret(&at, "client_secret", &raw.client_secret, &raw.client_secret_file)?;
         let scopes = raw.scopes.clone().unwrap_or_else(|| vec!["profile".to_owned(), "email".to_owned()]);
         Some(Some(OidcConfig {
             issuer: raw.issuer.clone(),

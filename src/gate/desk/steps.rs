@@ -89,6 +89,7 @@ impl Desk {
         if self.board.pending_of(&agent) + batch.opened_by(&agent) >= self.parts.limits.pending_max_per_agent {
             return Err(Refusal::unavailable(None, "too many requests of this agent are undecided"));
         }
+        self.paces.lock().ask(&agent, &self.parts.limits.pace, now)?;
         let approval = Approval::new(ApprovalId::from_random(rand::random()), request, times, now);
         let event = Event::ApprovalRequested {
             approval: approval.id.clone(),
@@ -195,6 +196,10 @@ impl Desk {
         match self.decided(&id, decision) {
             Ok((approval, Decided::Changed(next))) => {
                 let mut events = vec![decision_event(&next, decision)];
+                if next.state == State::Denied {
+                    let (agent, now) = (&next.request.requester.agent, self.parts.clock.now());
+                    self.paces.lock().denied(agent, &self.parts.limits.pace, now);
+                }
                 if next.state != approval.state {
                     events.push(state_event(&id, next.state, None));
                 }

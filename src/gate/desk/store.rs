@@ -1,10 +1,11 @@
 //! What has to be kept of approvals, and how they are listed. Implementations stand in `store`.
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, State};
-use crate::identity::ids::{AgentName, ApprovalId};
+use crate::identity::ids::{AgentName, ApprovalId, PersonName};
 use crate::identity::store::StoreError;
 
 /// One approval to be written if nobody else has written it meanwhile.
@@ -14,6 +15,36 @@ pub struct ApprovalWrite {
     pub approval: Approval,
     /// The version it must have now; `None`: it must not exist yet.
     pub expected: Option<u64>,
+}
+
+/// One change of one approval, kept until whoever tells people has taken it up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalChange {
+    /// Which.
+    pub id: ApprovalId,
+    /// Its version after the change.
+    pub version: u64,
+    /// Its state before; `None`: it was made.
+    pub from: Option<State>,
+    /// Its state after.
+    pub to: State,
+    /// Whose review was added, if one was.
+    pub review: Option<PersonName>,
+}
+
+impl ApprovalChange {
+    /// What became of `before`. Stores call it for every write and keep the outcome in the same step.
+    pub fn between(before: Option<&Approval>, after: &Approval) -> Self {
+        let old = before.map_or(&[][..], |before| &before.reviews);
+        let added = after.reviews.iter().rfind(|review| !old.contains(review));
+        Self {
+            id: after.id.clone(),
+            version: after.version,
+            from: before.map(|before| before.state),
+            to: after.state,
+            review: added.map(|review| review.person.clone()),
+        }
+    }
 }
 
 /// Which approvals to list.
@@ -81,7 +112,8 @@ pub struct Page {
 
 /// Approvals by id.
 pub trait ApprovalStore: Send + Sync {
-    /// Writes all or none, durably; [`StoreError::Conflict`] if one of them is not at the version expected.
+    /// Writes all or none, durably; [`StoreError::Conflict`] if one of them is not at the version expected. In the same step
+    /// keeps the [`ApprovalChange`] of each.
     /// Dropping the future does not undo a write that has begun.
     fn commit(&self, writes: Vec<ApprovalWrite>) -> BoxFuture<'_, Result<(), StoreError>>;
     /// One approval.

@@ -128,6 +128,25 @@ async fn approved_statement_is_released_to_exactly_one_caller() {
 }
 
 #[tokio::test]
+async fn an_agent_that_was_denied_again_and_again_asks_nobody_for_a_while() {
+    let store = Arc::new(MemoryStore::new());
+    store.add_agent(sample::agent("bot")).await.unwrap();
+    let pace = PaceLimits { denials: Some(2), pause: Duration::from_secs(60), ..PaceLimits::default() };
+    let bench = bench_on(store, DeskLimits { pace, ..DeskLimits::default() }).await;
+    let open = bench.open("d0").await;
+    for digest in ["d1", "d2"] {
+        let ticket = bench.open(digest).await;
+        bench.says(&ticket, "dana", Verdict::Deny).await.unwrap();
+    }
+    let refused = bench.desk.open(sample::request("bot", "d3"), TIMES).await;
+    assert_eq!(kind(refused), RefusalKind::Unavailable);
+    // What people are asked already is not asked anew.
+    assert_eq!(bench.open("d0").await.id(), open.id());
+    bench.pass(61).await;
+    bench.open("d4").await;
+}
+
+#[tokio::test]
 async fn every_step_is_recorded_in_order() {
     let bench = bench().await;
     let ticket = bench.approved("d1").await;
@@ -356,7 +375,8 @@ async fn restart_keeps_what_was_pending_and_owns_up_to_what_was_executing() {
 #[tokio::test]
 async fn limits_count_clients_and_undecided_requests() {
     let bench = bench().await;
-    let limits = DeskLimits { waiting_max: 3, waiting_max_per_agent: 2, pending_max_per_agent: 3 };
+    let limits =
+        DeskLimits { waiting_max: 3, waiting_max_per_agent: 2, pending_max_per_agent: 3, ..DeskLimits::default() };
     let bench = bench_on(bench.store, limits).await;
     let opened = join_all((0..4).map(|n| bench.desk.open(sample::request("bot", &format!("d{n}")), TIMES))).await;
     let open: Vec<Ticket> = opened.into_iter().filter_map(Result::ok).collect();

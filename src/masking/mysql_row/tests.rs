@@ -15,6 +15,7 @@ use crate::catalog::mysql_type::MySqlType as T;
 use crate::masking::column::{Format, ResultColumn};
 use crate::masking::keys::Keys;
 use crate::masking::kind::Kind;
+use crate::masking::mask::Mask;
 use crate::masking::mask::Target;
 use crate::masking::plan::tests::{Shop, column};
 use crate::policy::class::{DateUnit, MaskSpec};

@@ -44,7 +44,7 @@ impl Shop {
         ];
         let class = |(name, mask): (&str, MaskSpec)| {
             let aggregates = name == "hr.salary";
-            Arc::new(Class { name: name.into(), mask, probe: ProbeSpec::Hold, aggregates, bulk_rows: None })
+            Arc::new(Class { name: name.into(), mask, key: 0, probe: ProbeSpec::Hold, aggregates, bulk_rows: None })
         };
         let mut map = ClassMap { classes: masks.map(class).to_vec(), ..ClassMap::default() };
         for (name, _, class) in COLUMNS {
@@ -252,4 +252,74 @@ fn other_origins_add_and_contradict_nothing() {
     // Lineage saw the whole relation.
     let whole = output(&[(key(CUSTOMERS, 0), Flow::Derived)]);
     assert_eq!(shop.one(whole, text(Some(customers("email"))), MAIL).unwrap(), "[masked:pii.ssn]");
+}
+
+#[test]
+fn columns_without_class_are_looked_into_when_the_rules_say_so() {
+    let mut shop = Shop::new();
+    let note = || output(&[(key(CUSTOMERS, 6), Flow::Plain)]);
+    let described = || column("note", Some(key(CUSTOMERS, 6)), 25, Format::Text);
+    let number = || column("id", Some(key(CUSTOMERS, 1)), 23, Format::Text);
+    let outputs = [note(), output(&[(key(CUSTOMERS, 1), Flow::Plain)])];
+    let off = shop.plan(Some(&outputs), &[described(), number()]).plan;
+    assert!(off.passes_all());
+    shop.map.detection.set = crate::policy::detector::DetectorSet::usual();
+    let on = shop.plan(Some(&outputs), &[described(), number()]).plan;
+    assert!(!on.passes_all() && on.masked_names().is_empty());
+    assert!(matches!(on.masks(), [Mask::Detect(_), Mask::Pass]));
+    let text = "to ann@example.com";
+    assert_eq!(shop.one(note(), described(), text).as_deref(), Some("to [masked:detected.email]"));
+    assert_eq!(shop.one(note(), described(), "to ann").as_deref(), Some("to ann"));
+    // The column's own class still counts, and an expression over nothing is looked into as well.
+    assert_eq!(
+        shop.one(shop.plain("email"), shop.column("email", Format::Text), "a@example.com").as_deref(),
+        Some("***@example.com")
+    );
+    assert_eq!(
+        shop.one(output(&[]), column("x", None, 25, Format::Text), text).as_deref(),
+        Some("to [masked:detected.email]")
+    );
+    shop.map.detection.except.insert(key(CUSTOMERS, 6));
+    assert_eq!(shop.one(note(), described(), text).as_deref(), Some(text));
+    let mixed = output(&[(key(CUSTOMERS, 6), Flow::Derived), (key(CUSTOMERS, 3), Flow::Derived)]);
+    let got = shop.one(mixed, column("x", None, 25, Format::Text), text);
+    assert_eq!(got.as_deref(), Some("to [masked:detected.email]"));
+}
+
+#[test]
+fn revealed_classes_come_back_as_they_are_and_all_others_masked() {
+    let mut shop = Shop::new();
+    shop.map.detection.set = crate::policy::detector::DetectorSet::usual();
+    let against = Against { map: &shop.map, catalog: &shop.catalog, keys: &shop.keys };
+    let outputs = ["ssn", "email", "note"].map(|name| shop.plain(name));
+    let described = ["ssn", "email", "note"].map(|name| shop.column(name, Format::Text));
+    let reveal = BTreeSet::from([Arc::from("pii.ssn")]);
+    let planned = plan_revealing(Some(&outputs), &described, &against, &reveal);
+    assert_eq!(planned.disagreement, None);
+    assert_eq!(planned.plan.masked_names(), [Arc::from("email")]);
+    assert!(matches!(planned.plan.masks(), [Mask::Pass, Mask::Email(_), Mask::Detect(_)]));
+    // The column with two classes keeps the mask of the other one.
+    let both = [output(&[(key(ORDERS, 3), Flow::Plain)])];
+    let contact = [column("contact", Some(key(ORDERS, 3)), 25, Format::Text)];
+    assert_eq!(plan_revealing(Some(&both), &contact, &against, &reveal).plan.masked_names().len(), 1);
+    // The server's word still counts: what was not predicted is not shown, whatever is revealed.
+    let wrong = [output(&[(key(CUSTOMERS, 6), Flow::Plain)])];
+    let told = [shop.column("ssn", Format::Text)];
+    let planned = plan_revealing(Some(&wrong), &told, &against, &reveal);
+    assert!(planned.disagreement.is_some() && planned.plan.masked_names().len() == 1);
+    let none = plan_revealing(Some(&outputs), &described, &against, &BTreeSet::new());
+    assert_eq!(none.plan.masked_names().len(), 2);
+}
+
+#[test]
+fn another_key_generation_gives_other_hashes() {
+    let mut shop = Shop::new();
+    shop.map.columns.insert(key(CUSTOMERS, 6), vec![5]);
+    let described = || column("note", Some(key(CUSTOMERS, 6)), 25, Format::Text);
+    let note = || output(&[(key(CUSTOMERS, 6), Flow::Plain)]);
+    let first = shop.one(note(), described(), "x");
+    let rotated = Class { key: 1, ..Class::clone(&shop.map.classes[5]) };
+    shop.map.classes[5] = Arc::new(rotated);
+    let second = shop.one(note(), described(), "x");
+    assert!(first.is_some() && second.is_some() && first != second);
 }

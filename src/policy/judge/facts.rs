@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::catalog::ColumnKey;
 use crate::policy::action::Action;
+use crate::policy::budget::Allowance;
 use crate::policy::class::{Class, ClassMap};
 use crate::policy::judge::{Evidence, Situation};
 use crate::policy::rules::RuleSet;
@@ -21,6 +22,8 @@ pub struct Measure {
     pub returned: Rows,
     /// Rows changed.
     pub changed: Rows,
+    /// What is left of the budgets.
+    pub allowance: Allowance,
 }
 
 /// A number of rows as far as it is known.
@@ -50,6 +53,7 @@ impl Measure {
         Self {
             returned: Rows { bound: footprint.returned, estimate: evidence.estimated_rows },
             changed: Rows { bound: footprint.changed, estimate: evidence.estimated_changed },
+            allowance: evidence.allowance,
         }
     }
 
@@ -96,7 +100,7 @@ impl Facts {
         let mut facts = Self {
             actions: BTreeMap::new(),
             tainted: is_tainted(situation, &touched),
-            read_limit: limit(situation.map, &shown, agent_limit),
+            read_limit: limit(situation.map, &shown, agent_limit).min(measure.allowance.rows.unwrap_or(u64::MAX)),
             unlimited: reads_system_only(situation) || tells_no_rows(situation.footprint.verb),
             measure,
             touched,
@@ -188,7 +192,8 @@ fn outputs(footprint: &Footprint) -> &[Output] {
     footprint.outputs.as_deref().unwrap_or_default()
 }
 
-fn classes_shown(situation: &Situation<'_>) -> ClassNames {
+/// Classes that the result shows, masked or not.
+pub fn classes_shown(situation: &Situation<'_>) -> ClassNames {
     let outputs = outputs(situation.footprint);
     let mut found: ClassNames =
         outputs.iter().flat_map(|output| classes_flowing(situation.map, &output.sources)).collect();

@@ -130,6 +130,15 @@ pub fn means(wanted: Action, action: Action) -> bool {
         || matches!((wanted, action), (Action::Read, Action::BulkRead) | (Action::Write, Action::BulkWrite))
 }
 
+/// A bulk read, and whether a budget makes it one.
+fn bulk_words(facts: &Facts) -> String {
+    let word = words::action(Action::BulkRead);
+    match facts.measure.allowance.rows {
+        Some(left) if left == facts.read_limit => format!("{word} ({} rows left of the budget)", words::number(left)),
+        _ => word.to_owned(),
+    }
+}
+
 /// With both keys given, one action must touch one of the classes: a probe of one column does not make the output of
 /// another one match.
 fn actions_and_classes(when: &When, situation: &Situation<'_>, facts: &Facts) -> Check {
@@ -144,6 +153,7 @@ fn actions_and_classes(when: &When, situation: &Situation<'_>, facts: &Facts) ->
     if when.actions.is_some() {
         reasons.extend(present.iter().map(|action| match action {
             Action::Opaque => opaque_words(situation.footprint),
+            Action::BulkRead => bulk_words(facts),
             action => words::action(*action).to_owned(),
         }));
     }

@@ -196,7 +196,7 @@ fn bulk_is_decided_by_bound_then_estimate_then_doubt() {
         (RowBound::Unbounded, Some(1001), Effect::Hold),
         (RowBound::Unbounded, None, Effect::Hold),
     ] {
-        let evidence = Evidence { estimated_rows: estimate, estimated_changed: None };
+        let evidence = Evidence { estimated_rows: estimate, estimated_changed: None, ..Evidence::default() };
         let ruling = bench.judge(&bench.select(&["orders.id"], bound), evidence);
         assert_eq!(ruling.effect, effect, "{bound:?} {estimate:?}");
     }

@@ -208,6 +208,7 @@ pub fn action(action: Action) -> &'static str {
         Action::Import => "import",
         Action::Server => "server",
         Action::Probe => "probe",
+        Action::Unmask => "unmask",
         Action::Session => "session",
         Action::Opaque => "opaque",
     }

@@ -1,9 +1,12 @@
 //! Rules and a catalog -> which columns carry which classes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::catalog::{Catalog, ColumnKey, Relation, RelationKey};
-use crate::policy::class::ClassMap;
+use crate::policy::class::{Class, ClassMap, MaskSpec, ProbeSpec};
+use crate::policy::detector::Detection;
+use crate::policy::inherit::Inherited;
 use crate::policy::rules::shape::is_system;
 use crate::policy::rules::{ColumnPattern, RuleSet};
 
@@ -16,7 +19,14 @@ impl RuleSet {
     /// Which columns of this catalog carry which classes. A class goes down to partitions and inheritance children, and
     /// up to parents too: a parent's rows are its children's rows. `*` never means a system schema; name it to mean it.
     pub fn class_map(&self, catalog: &Catalog) -> ClassMap {
+        self.class_map_with(catalog, &[])
+    }
+
+    /// The same, and what columns inherited because classified data was copied into them. A class that the rules no longer
+    /// know stays: redacted, and held where it shapes rows.
+    pub fn class_map_with(&self, catalog: &Catalog, inherited: &[Inherited]) -> ClassMap {
         let mut classes = Classes::new();
+        let mut all = self.classes.clone();
         let mut seen = Names::new();
         for relation in catalog.relations() {
             for column in &relation.columns {
@@ -26,8 +36,18 @@ impl RuleSet {
                 }
             }
         }
+        for one in inherited.iter().filter(|one| *one.database == *catalog.database) {
+            let index = all.iter().position(|class| *class.name == *one.target.class).unwrap_or(all.len());
+            if index == all.len() {
+                all.push(Arc::new(forgotten(&one.target.class)));
+            }
+            for column in one.target.columns(catalog) {
+                classes.entry((column.relation, column.number)).or_default().insert(index);
+            }
+        }
         inherit(catalog, &mut classes);
-        let mut map = ClassMap { classes: self.classes.clone(), columns: HashMap::new(), relations: HashMap::new() };
+        let detection = self.detection(catalog);
+        let mut map = ClassMap { classes: all, detection, ..ClassMap::default() };
         let mut whole: BTreeMap<RelationKey, BTreeSet<usize>> = BTreeMap::new();
         for ((relation, number), found) in classes {
             whole.entry(relation).or_default().extend(&found);
@@ -35,6 +55,19 @@ impl RuleSet {
         }
         map.relations = whole.into_iter().map(|(key, found)| (key, found.into_iter().collect())).collect();
         map
+    }
+
+    fn detection(&self, catalog: &Catalog) -> Detection {
+        let mut detection = Detection { set: self.detect, except: HashSet::new() };
+        for relation in catalog.relations().filter(|_| !self.detect_except.is_empty()) {
+            for column in &relation.columns {
+                let path = [&*catalog.database, &*relation.schema, &*relation.name, &*column.name];
+                if self.detect_except.iter().any(|pattern| pattern.fits(&path)) {
+                    detection.except.insert(ColumnKey { relation: relation.key, number: column.number });
+                }
+            }
+        }
+        detection
     }
 
     fn classes_of<'c>(
@@ -80,6 +113,18 @@ impl ColumnPattern {
                 !system && regex.is_match(column)
             }
         }
+    }
+}
+
+/// A class that is in no rules file any more.
+fn forgotten(name: &str) -> Class {
+    Class {
+        name: Arc::from(name),
+        mask: MaskSpec::Redact,
+        key: 0,
+        probe: ProbeSpec::Hold,
+        aggregates: false,
+        bulk_rows: None,
     }
 }
 

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::identity::ids::RuleId;
+use crate::policy::budget::Budget;
 use crate::policy::class::Class;
-use crate::policy::rules::file::{AggregatesRaw, ApprovalRaw, ColumnRaw, ReasonRaw, RuleRaw, RulesFile, WhenRaw};
+use crate::policy::detector::{DetectRaw, DetectorSet};
+use crate::policy::rules::approval::{ApprovalRaw, ReasonRaw, StageRaw};
+use crate::policy::rules::file::{AggregatesRaw, ColumnRaw, RuleRaw, RulesFile, WhenRaw};
 use crate::policy::rules::glob::PathPattern;
+use crate::policy::rules::vouch::Vouch;
 use crate::policy::rules::{
     Approval, BULK_ROWS, Case, ColumnPattern, ColumnRule, Origin, Rule, RuleError, RuleSet, Times, When,
 };
@@ -80,6 +84,10 @@ impl Compiler {
             classes: Vec::new(),
             class_origins: Vec::new(),
             columns: Vec::new(),
+            detect: DetectorSet::default(),
+            detect_except: Vec::new(),
+            vouches: Vec::new(),
+            budgets: Vec::new(),
             rules: Vec::new(),
             bulk_rows: BULK_ROWS,
             agent_limits: Vec::new(),
@@ -94,6 +102,7 @@ impl Compiler {
     fn run(mut self, documents: &[Doc]) -> Result<RuleSet, Vec<RuleError>> {
         self.once(documents, "limits", |file| file.limits.is_some());
         self.once(documents, "defaults", |file| file.defaults.is_some());
+        self.once(documents, "detect", |file| file.detect.is_some());
         self.once(documents, "catalog", |file| file.catalog.is_some());
         for document in documents {
             self.classes(document);
@@ -101,6 +110,8 @@ impl Compiler {
         }
         for document in documents {
             self.columns(document);
+            self.functions(document);
+            self.budgets(document);
             self.rules(document);
             self.tests(document);
         }
@@ -129,11 +140,16 @@ impl Compiler {
                 self.faults.push(document.fault(&path, format!("class `{name}` is defined in another file too"), fix));
                 continue;
             }
+            if let Some(why) = raw.mask.fault() {
+                let [classes, class] = path;
+                self.faults.push(document.fault(&[classes, class, Step::Key("mask")], why, None));
+            }
             self.class_index.insert(name.clone(), self.set.classes.len());
             self.set.class_origins.push(origin(document, &path));
             self.set.classes.push(Arc::new(Class {
                 name: Arc::from(name.as_str()),
                 mask: raw.mask.0.clone(),
+                key: raw.key,
                 probe: raw.probe,
                 aggregates: raw.aggregates == AggregatesRaw::Allow,
                 bulk_rows: raw.bulk_rows,
@@ -150,12 +166,28 @@ impl Compiler {
             let path = [Step::Key("defaults"), Step::Key("approval")];
             self.set.defaults = self.approval(document, &path, &defaults.approval);
         }
+        if let Some(detect) = &document.content.detect {
+            self.detect(document, detect);
+        }
         if let Some(catalog) = &document.content.catalog {
             if let Err((table, cause)) = catalog.to_catalog() {
                 let path = [Step::Key("catalog"), Step::Key("tables"), Step::Key(&table)];
                 self.faults.push(document.fault(&path, cause, None));
             }
             self.set.catalog = Some(catalog.clone());
+        }
+    }
+
+    fn detect(&mut self, document: &Doc, raw: &DetectRaw) {
+        self.set.detect = raw.find;
+        for (index, path) in raw.except.iter().enumerate() {
+            match column_path(path) {
+                Ok(pattern) => self.set.detect_except.push(pattern),
+                Err((_, cause, fix)) => {
+                    let path = [Step::Key("detect"), Step::Key("except"), Step::Item(index)];
+                    self.faults.push(document.fault(&path, cause, Some(fix)));
+                }
+            }
         }
     }
 
@@ -167,8 +199,7 @@ impl Compiler {
                 self.faults.push(document.fault(&path, "a stage without groups can never be filled", None));
             }
         }
-        let stage =
-            |stage: &crate::policy::rules::file::StageRaw| Stage { groups: stage.groups.clone(), needed: stage.needed };
+        let stage = |stage: &StageRaw| Stage { groups: stage.groups.clone(), needed: stage.needed };
         Approval {
             stages: raw.stages.iter().map(stage).collect(),
             expires: raw.expires.map(|span| span.0),
@@ -198,6 +229,19 @@ impl Compiler {
                     self.set.columns.push(ColumnRule { by, class, origin });
                 }
                 Err((key, cause, fix)) => self.faults.push(document.fault(&here(key), cause, Some(fix))),
+            }
+        }
+    }
+
+    fn functions(&mut self, document: &Doc) {
+        for (index, raw) in document.content.functions.iter().enumerate() {
+            let here = [Step::Key("functions"), Step::Item(index)];
+            match Vouch::new(raw, origin(document, &here)) {
+                Ok(vouch) => self.set.vouches.push(vouch),
+                Err((key, cause, fix)) => {
+                    let [list, item] = here;
+                    self.faults.push(document.fault(&[list, item, Step::Key(key)], cause, Some(fix)));
+                }
             }
         }
     }
@@ -238,6 +282,31 @@ impl Compiler {
         }
     }
 
+    fn budgets(&mut self, document: &Doc) {
+        for (index, raw) in document.content.budgets.iter().enumerate() {
+            let at = |key: &'static str| [Step::Key("budgets"), Step::Item(index), Step::Key(key)];
+            match Budget::new(raw) {
+                Ok(budget) => {
+                    self.patterns_fit(document, budget.classes(), &at("classes"));
+                    self.set.budgets.push(budget);
+                }
+                Err((key, cause, fix)) => self.faults.push(document.fault(&at(key), cause, Some(fix))),
+            }
+        }
+    }
+
+    /// Every pattern fits some class.
+    fn patterns_fit(&mut self, document: &Doc, patterns: &[String], path: &[Step<'_>]) {
+        for (position, pattern) in patterns.iter().enumerate() {
+            if self.class_index.keys().any(|class| crate::policy::rules::glob::fits(pattern, class)) {
+                continue;
+            }
+            let hint = self.class_hint(pattern);
+            let path: Vec<Step<'_>> = path.iter().copied().chain([Step::Item(position)]).collect();
+            self.faults.push(document.fault(&path, format!("no class fits `{pattern}`"), Some(&hint)));
+        }
+    }
+
     fn rule_sense(&mut self, document: &Doc, index: usize, raw: &RuleRaw) {
         let at = |key: &'static str| [Step::Key("rules"), Step::Item(index), Step::Key(key)];
         if raw.approval.is_some() && raw.then != Effect::Hold {
@@ -263,15 +332,8 @@ impl Compiler {
             let fix = Some("leave the key out to match everything");
             self.faults.push(document.fault(&path, "an empty list matches nothing", fix));
         }
-        for (position, pattern) in raw.when.classes.iter().flatten().enumerate() {
-            if self.class_index.keys().any(|class| crate::policy::rules::glob::fits(pattern, class)) {
-                continue;
-            }
-            let hint = self.class_hint(pattern);
-            let path =
-                [Step::Key("rules"), Step::Item(index), Step::Key("when"), Step::Key("classes"), Step::Item(position)];
-            self.faults.push(document.fault(&path, format!("no class fits `{pattern}`"), Some(&hint)));
-        }
+        let path = [Step::Key("rules"), Step::Item(index), Step::Key("when"), Step::Key("classes")];
+        self.patterns_fit(document, raw.when.classes.as_deref().unwrap_or_default(), &path);
     }
 
     fn tests(&mut self, document: &Doc) {
@@ -294,16 +356,21 @@ fn is_name(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn column_pattern(raw: &ColumnRaw) -> Result<ColumnPattern, (&'static str, String, &'static str)> {
+/// The key at fault, the cause, the fix.
+type BadPattern = (&'static str, String, &'static str);
+
+fn column_path(path: &str) -> Result<PathPattern, BadPattern> {
+    let pattern = PathPattern::new(path);
+    let fix = "write database.schema.table.column, with `*` for any, such as `*.public.*.email` or `**.email`";
+    match pattern.has_gap() || (pattern.part_count() != 4 && !pattern.is_open()) {
+        true => Err(("match", format!("`{path}` does not have four parts"), fix)),
+        false => Ok(pattern),
+    }
+}
+
+fn column_pattern(raw: &ColumnRaw) -> Result<ColumnPattern, BadPattern> {
     match (&raw.path, &raw.name) {
-        (Some(path), None) => {
-            let pattern = PathPattern::new(path);
-            let fix = "write database.schema.table.column, with `*` for any, such as `*.public.*.email` or `**.email`";
-            match pattern.has_gap() || (pattern.part_count() != 4 && !pattern.is_open()) {
-                true => Err(("match", format!("`{path}` does not have four parts"), fix)),
-                false => Ok(ColumnPattern::Path(pattern)),
-            }
-        }
+        (Some(path), None) => column_path(path).map(ColumnPattern::Path),
         (None, Some(name)) => {
             let built = regex::RegexBuilder::new(name).size_limit(REGEX_BYTES_MAX).build();
             let say = |error: regex::Error| {

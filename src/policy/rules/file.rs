@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::identity::assurance::Assurance;
 use crate::policy::action::Action;
+use crate::policy::budget::BudgetRaw;
 use crate::policy::class::{MaskSpec, ProbeSpec};
+use crate::policy::detector::DetectRaw;
+use crate::policy::rules::approval::ApprovalRaw;
 use crate::policy::rules::mask::MaskRaw;
+use crate::policy::rules::vouch::VouchRaw;
 use crate::policy::ruling::Effect;
-use crate::policy::span::Span;
 use crate::statement::footprint::Verb;
 
 /// One `rules/*.yaml` file. All files of the directory are read as one.
@@ -32,6 +34,15 @@ pub struct RulesFile {
     /// Which columns carry which class.
     #[serde(default)]
     pub columns: Vec<ColumnRaw>,
+    /// What to look for in values of columns without class. Default `off`. In one file only.
+    #[serde(default)]
+    pub detect: Option<DetectRaw>,
+    /// Functions that somebody vouches for.
+    #[serde(default)]
+    pub functions: Vec<VouchRaw>,
+    /// How much of a class an agent may have over time.
+    #[serde(default)]
+    pub budgets: Vec<BudgetRaw>,
     /// The rules.
     #[serde(default)]
     pub rules: Vec<RuleRaw>,
@@ -81,6 +92,9 @@ pub struct ClassRaw {
     /// What becomes of a value on its way back. Default `redact`.
     #[serde(default = "redact")]
     pub mask: MaskRaw,
+    /// Another number gives the class another key for `hash`, `pseudonym` and `fpe`: what was masked before no longer matches.
+    #[serde(default)]
+    pub key: u32,
     /// What about predicates, joins, order and groups over it. Default `equality`.
     #[serde(default = "equality")]
     pub probe: ProbeSpec,
@@ -278,58 +292,6 @@ fn verbs_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     names.sort();
     names.dedup();
     schemars::json_schema!({ "type": ["array", "null"], "items": { "enum": names } })
-}
-
-/// How approval is to be had.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalRaw {
-    /// All stages must be filled; a person counts once.
-    #[serde(default)]
-    pub stages: Vec<StageRaw>,
-    /// How long people may decide. Default from `holdpoint.yaml` (1h).
-    #[serde(default)]
-    pub expires: Option<Span>,
-    /// How long the client is held before it gets the *pending* error. Default from `holdpoint.yaml` (5m).
-    #[serde(default)]
-    pub hold: Option<Span>,
-    /// How long an approval may be used. Default from `holdpoint.yaml` (15m).
-    #[serde(default)]
-    pub use_within: Option<Span>,
-    /// Must the agent say why first?
-    #[serde(default)]
-    pub reason: ReasonRaw,
-    /// How sure it must be who approves: `token`, `password`, `oidc` or `oidc+mfa`. Left out: anything will do.
-    #[serde(default)]
-    pub assurance: Option<Assurance>,
-}
-
-/// Must the agent say why?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ReasonRaw {
-    /// It must.
-    Required,
-    /// It may.
-    #[default]
-    Optional,
-}
-
-/// One stage.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StageRaw {
-    /// People of any of these groups.
-    #[schemars(length(min = 1))]
-    pub groups: Vec<String>,
-    /// How many distinct people. Default 1.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 20))]
-    pub needed: u16,
-}
-
-fn one() -> u16 {
-    1
 }
 
 /// One case for `holdpoint rules test`.

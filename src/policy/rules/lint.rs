@@ -57,6 +57,7 @@ impl RuleSet {
         findings.extend(self.lint_classes());
         findings.extend(self.lint_coverage());
         findings.extend(self.lint_cases());
+        findings.extend(self.lint_vouches(catalog));
         findings.extend(catalog.map(|catalog| self.lint_columns(catalog)).unwrap_or_default());
         findings.sort_by(|left, right| (&left.file, left.line, left.code).cmp(&(&right.file, right.line, right.code)));
         findings
@@ -78,8 +79,10 @@ impl RuleSet {
                 let text = format!("rule `{}` has the same conditions and effect as `{}`", rule.id, twin.id);
                 findings.push(finding("same-rule", Level::Warning, text, &rule.origin));
             }
-            let names_opaque = rule.when.actions.as_ref().is_some_and(|actions| actions.contains(&Action::Opaque));
-            if rule.then == Effect::Allow && !names_opaque {
+            // What is held or denied without a rule can be allowed by one.
+            let lifts = |action: &Action| matches!(action, Action::Opaque | Action::Unmask);
+            let lifting = rule.when.actions.as_ref().is_some_and(|actions| actions.iter().any(lifts));
+            if rule.then == Effect::Allow && !lifting {
                 let text = format!("rule `{}` has no effect: what no rule holds or denies is allowed anyway", rule.id);
                 findings.push(finding("idle-allow", Level::Warning, text, &rule.origin));
             }
@@ -122,7 +125,8 @@ impl RuleSet {
         let mut findings = Vec::new();
         for case in &self.tests {
             let Some(wanted) = &case.raw.rule else { continue };
-            let builtin = wanted.starts_with("class:") || wanted == "default:opaque";
+            let builtin = wanted.starts_with("class:")
+                || ["default:opaque", "default:unmask", "budget:probes"].contains(&wanted.as_str());
             if !builtin && !self.rules.iter().any(|rule| rule.id.0 == *wanted) {
                 let near = crate::policy::yaml::nearest(wanted, self.rules.iter().map(|rule| rule.id.0.as_str()));
                 let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
@@ -154,7 +158,7 @@ impl RuleSet {
     }
 }
 
-fn finding(code: &'static str, level: Level, message: String, origin: &Origin) -> Finding {
+pub(in crate::policy::rules) fn finding(code: &'static str, level: Level, message: String, origin: &Origin) -> Finding {
     let place = origin.place;
     Finding { code, level, message, file: origin.file.clone(), line: place.line, column: place.column }
 }

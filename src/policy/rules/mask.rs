@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::policy::class::{DateUnit, MaskSpec};
+use crate::policy::class::{Buckets, DateUnit, FpeAlphabet, MaskSpec, PATTERN_BYTES_MAX};
 
-/// A mask as written: `redact`, `null`, `email`, `hash`, `{partial: …}`, `{date: …}`, `{fixed: …}`.
+/// A mask as written: a word such as `redact`, `hash` or `pseudonym`, or a mapping such as `{partial: …}` or `{fpe: …}`.
 #[derive(Debug, Clone)]
 pub struct MaskRaw(pub MaskSpec);
 
@@ -21,6 +21,10 @@ enum MaskWord {
     Email,
     /// Keyed hash, stable.
     Hash,
+    /// A made-up name, stable.
+    Pseudonym,
+    /// Digits become other digits, stable.
+    Fpe,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -32,6 +36,78 @@ enum MaskMap {
     Date(DateUnit),
     /// A fixed text.
     Fixed(String),
+    /// An integer's bucket, by its lower end.
+    Bucket(Buckets),
+    /// A text rebuilt from what an expression's groups matched.
+    Regex(RegexRaw),
+    /// Format-preserving encryption.
+    Fpe(FpeRaw),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RegexRaw {
+    /// The expression; its groups are all that is kept of a value.
+    pattern: String,
+    /// What the value becomes, with `$1` or `${name}` for groups.
+    replace: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FpeRaw {
+    /// What is encrypted.
+    #[serde(default)]
+    alphabet: FpeAlphabet,
+    /// The last digit is Luhn's check digit.
+    #[serde(default)]
+    luhn: bool,
+}
+
+impl MaskRaw {
+    /// What is wrong with it, if anything is.
+    pub(crate) fn fault(&self) -> Option<String> {
+        match &self.0 {
+            MaskSpec::Bucket { buckets: Buckets::Width(0) } => Some("a bucket must hold something".to_owned()),
+            MaskSpec::Bucket { buckets: Buckets::Edges(edges) } => {
+                let ascending = edges.windows(2).all(|pair| matches!(pair, [low, high] if low < high));
+                (edges.is_empty() || !ascending).then(|| "edges must be there, and ascend".to_owned())
+            }
+            MaskSpec::Fpe { alphabet: FpeAlphabet::Alnum, luhn: true } => {
+                Some("only digits have Luhn's check digit".to_owned())
+            }
+            MaskSpec::Regex { pattern, replace } => pattern_fault(pattern, replace),
+            _ => None,
+        }
+    }
+}
+
+/// The expression must compile, and the template must not ask for groups that are not there.
+fn pattern_fault(pattern: &str, replace: &str) -> Option<String> {
+    let built = regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build();
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => {
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            return Some(format!("not a regular expression: {last}"));
+        }
+    };
+    if replace.contains('\0') {
+        return Some("no database takes a zero byte in a text".to_owned());
+    }
+    let wanted = replace.replace("$$", "");
+    let names = wanted.split('$').skip(1).map(|rest| {
+        let braced = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        braced.unwrap_or_else(|| rest.get(..end).unwrap_or_default())
+    });
+    let known = |name: &str| match name.parse::<usize>() {
+        Ok(number) => number < built.captures_len(),
+        Err(_) => built.capture_names().flatten().any(|known| known == name),
+    };
+    let mut unknown = names.filter(|name| !known(name));
+    unknown.next().map(|name| format!("the expression has no group `{name}`"))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -75,6 +151,8 @@ impl<'de> Deserialize<'de> for MaskRaw {
                 MaskWord::Null => MaskSpec::Null,
                 MaskWord::Email => MaskSpec::Email,
                 MaskWord::Hash => MaskSpec::Hash,
+                MaskWord::Pseudonym => MaskSpec::Pseudonym,
+                MaskWord::Fpe => MaskSpec::Fpe { alphabet: FpeAlphabet::Digits, luhn: false },
             },
             other => match MaskMap::deserialize(other).map_err(serde::de::Error::custom)? {
                 MaskMap::Partial(PartialRaw { keep_first, keep_last, hide_min }) => {
@@ -82,6 +160,9 @@ impl<'de> Deserialize<'de> for MaskRaw {
                 }
                 MaskMap::Date(unit) => MaskSpec::Date { unit },
                 MaskMap::Fixed(value) => MaskSpec::Fixed { value },
+                MaskMap::Bucket(buckets) => MaskSpec::Bucket { buckets },
+                MaskMap::Regex(RegexRaw { pattern, replace }) => MaskSpec::Regex { pattern, replace },
+                MaskMap::Fpe(FpeRaw { alphabet, luhn }) => MaskSpec::Fpe { alphabet, luhn },
             },
         };
         Ok(Self(mask))

@@ -210,3 +210,50 @@ fn damaged_files_are_refused_or_read_but_never_crash() {
         let _ = RuleSet::load_dir(&[("damaged.yaml".to_owned(), damaged)]);
     }
 }
+
+#[test]
+fn detectors_are_off_unless_written_and_exceptions_are_paths() {
+    use crate::policy::detector::{Detector, DetectorSet};
+    let set = |detect: &str| load(&format!("version: 1\n{detect}")).unwrap().detect;
+    assert!(set("").is_empty() && set("detect: off").is_empty());
+    assert_eq!(set("detect: usual"), DetectorSet::usual());
+    assert!(set("detect: [card, ip]").has(Detector::Ip));
+    let text = "version: 1
+detect: { find: [email], except: ['shop.public.notes.*'] }
+catalog: { database: shop, tables: { public.notes: { columns: [id int8, body text] }, public.mails: { columns: [body text] } } }";
+    let rules = load(text).unwrap();
+    let catalog = rules.catalog().unwrap().to_catalog().unwrap();
+    assert_eq!(rules.class_map(&catalog).detection.except.len(), 2);
+    let wrong = faults("version: 1\ndetect: { find: usual, except: [notes] }");
+    assert!(wrong[0].contains("detect.except[0]: `notes` does not have four parts"), "{wrong:?}");
+    assert!(!faults("version: 1\ndetect: [mail]").is_empty());
+    assert!(RuleSet::baseline().detect == DetectorSet::usual());
+}
+
+#[test]
+fn newer_masks_can_be_written_and_are_checked() {
+    let mask = |mask: &str| load(&format!("version: 1\nclasses: {{ a: {{ mask: {mask} }} }}"));
+    for good in [
+        "pseudonym",
+        "fpe",
+        "{ fpe: { alphabet: alnum } }",
+        "{ fpe: { luhn: true } }",
+        "{ bucket: { width: 1000 } }",
+        "{ bucket: { edges: [0, 18, 65] } }",
+        "{ regex: { pattern: '^(..)(?<end>.)', replace: '$1 ${end} $$' } }",
+    ] {
+        assert!(mask(good).is_ok(), "{good}: {:?}", mask(good).err());
+    }
+    for (bad, why) in [
+        ("{ fpe: { alphabet: alnum, luhn: true } }", "only digits"),
+        ("{ bucket: { width: 0 } }", "classes.a.mask"),
+        ("{ bucket: { edges: [] } }", "edges must be there"),
+        ("{ bucket: { edges: [2, 1] } }", "ascend"),
+        ("{ regex: { pattern: '(', replace: x } }", "not a regular expression"),
+        ("{ regex: { pattern: 'a', replace: '$1' } }", "no group `1`"),
+        ("{ regex: { pattern: '(a)', replace: '${b}' } }", "no group `b`"),
+    ] {
+        let faults = mask(bad).map(|_| Vec::new()).unwrap_or_else(|faults| faults);
+        assert!(faults.iter().any(|fault| fault.contains(why)), "{bad}: {faults:?}");
+    }
+}

@@ -1,28 +1,45 @@
 //! Holding: the client waits, nothing is open upstream, and everything that may end the wait is watched (DESIGN §7).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::audit::meters;
+use crate::catalog::{ColumnKey, RelationKey};
 use crate::gate::desk::SpendCheck;
+use crate::gate::desk::grants::Asked;
 use crate::gate::desk::ticket::Ticket;
+use crate::gate::digest::digest;
 use crate::gate::life::Times;
 use crate::gate::refusal::Refusal;
 use crate::gate::release::Release;
 use crate::identity::ids::ApprovalId;
 use crate::policy::ruling::ApprovalPolicy;
+use crate::session::core::dues::{Dues, Paying};
 use crate::session::core::wire::Wire;
 use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
-use crate::session::judge::{Judged, World};
+use crate::session::judge::{Judged, Judgement, World};
+use crate::statement::footprint::RowBound;
 
 /// How a wait ended.
 pub(in crate::session) enum Waited {
-    /// Approved and spent.
-    Released(Release, ApprovalId),
+    /// Approved and spent, and what is due is paid.
+    Released(Release, Warrant),
     /// Not to be run.
     Refused(Refusal),
+}
+
+/// Who said that a statement may run, and how far that goes. The default: nobody had to.
+#[derive(Clone, Debug, Default)]
+pub(in crate::session) struct Warrant {
+    /// The approval.
+    pub approval: Option<ApprovalId>,
+    /// The most rows that a grant covers.
+    pub rows_max: Option<u64>,
+    /// What it has reserved from budgets.
+    pub dues: Option<Arc<Dues>>,
 }
 
 /// What is held: its text, its judgement, its parameters, and whether rows were already sent.
@@ -46,6 +63,9 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     if wire.core().services.draining.is_cancelled() {
         return Ok(Waited::Refused(Refusal::draining(None)));
     }
+    if let Some(waited) = by_grant(wire, &held).await {
+        return Ok(waited);
+    }
     let locks = if held.rows_so_far.is_none() { wire.lock_situation().await? } else { None };
     let inside = wire.transaction() != Transaction::Idle;
     let mut request = wire.core().request(&held, inside);
@@ -61,6 +81,9 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
         Err(refused) => return Ok(Waited::Refused(refused)),
     };
     let id = ticket.id().clone();
+    if held.rows_so_far.is_none() {
+        remember(wire.core(), &held, &id).await;
+    }
     wire.core().said.last_approval = Some(id.clone());
     wire.announce(&ticket);
     let waiting = metrics::gauge!(meters::HOLDS, "database" => wire.core().database.clone());
@@ -78,9 +101,61 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     }
     let statement = wire.core().coming_statement();
     let check = SpendCheck { digest, rules_version: now.rules.version().to_owned(), statement };
-    match desk.spend(&ticket, &check).await {
-        Ok(release) => Ok(Waited::Released(release, id)),
-        Err(refused) => Ok(Waited::Refused(refused)),
+    let release = match desk.spend(&ticket, &check).await {
+        Ok(release) => release,
+        Err(refused) => return Ok(Waited::Refused(refused)),
+    };
+    let warrant = Warrant { approval: Some(id.clone()), ..Warrant::default() };
+    if held.rows_so_far.is_some() {
+        // The rest of a running result: what was due is paid.
+        return Ok(Waited::Released(release, warrant));
+    }
+    match wire.core().dues(held.judged, Paying::Approved(Some(&id))).await {
+        Ok(dues) => Ok(Waited::Released(release, Warrant { dues, ..warrant })),
+        Err(refused) => {
+            wire.core().finish_unused(id, None);
+            Ok(Waited::Refused(refused))
+        }
+    }
+}
+
+/// A standing approval covers the statement: nobody is asked. Its run is counted before this answers.
+async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
+    // Values are shown unmasked to one statement that somebody has seen, never to a shape.
+    if held.rows_so_far.is_some() || held.judged.statements.iter().any(|one| !one.reveal.is_empty()) {
+        return None;
+    }
+    let core: &Core = wire.core();
+    let grants = core.services.grants.clone();
+    let bound = core.bound_to(held.judged, held.parameters);
+    let settings = bound.settings();
+    let input = bound.input(&settings);
+    let digest = digest(&input);
+    let asked = Asked { input: &input, digest: &digest, session: core.id, statement: core.coming_statement() };
+    let granted = match grants.use_grant(&asked).await {
+        Ok(granted) => granted?,
+        Err(refused) => return Some(Waited::Refused(refused)),
+    };
+    // Rows changed have no ceiling on their way: the planner's word must fit, or a person is asked.
+    let changes = |one: &Judgement| one.statement.footprint.changed != RowBound::None;
+    let fits = |one: &Judgement| !changes(one) || one.changed_at_most().is_some_and(|rows| rows <= granted.rows_max);
+    if !held.judged.statements.iter().all(fits) {
+        return None;
+    }
+    let rows_max = Some(granted.rows_max);
+    Some(match wire.core().dues(held.judged, Paying::Approved(None)).await {
+        Ok(dues) => Waited::Released(granted.release, Warrant { approval: None, rows_max, dues }),
+        Err(refused) => Waited::Refused(refused),
+    })
+}
+
+/// What a grant from this approval would be bound to.
+async fn remember(core: &Core, held: &Held<'_>, approval: &ApprovalId) {
+    let bound = core.bound_to(held.judged, held.parameters);
+    let settings = bound.settings();
+    // FAIL CLOSED: without it no grant can be given from this approval.
+    if let Err(error) = core.services.grants.remember(approval, &bound.input(&settings)).await {
+        tracing::warn!(%approval, %error, "no grant can be given from this approval");
     }
 }
 
@@ -132,8 +207,18 @@ impl Core {
                     let of = |catalog: &crate::catalog::Catalog| {
                         catalog.relation(key).map(|relation| (relation.columns.clone(), relation.definition.clone()))
                     };
-                    of(&judged.world.catalog) == of(&now.catalog)
+                    of(&judged.world.catalog) == of(&now.catalog) && same_classes(key, &judged.world, now)
                 })
             })
     }
+}
+
+/// The columns of a relation carry the same classes in both.
+fn same_classes(relation: RelationKey, before: &World, now: &World) -> bool {
+    let columns = now.catalog.relation(relation).into_iter().flat_map(|relation| &relation.columns);
+    let mut keys = columns.map(|column| ColumnKey { relation, number: column.number });
+    keys.all(|key| {
+        let names = |world: &World| world.classes.of(key).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
+        names(before) == names(now)
+    })
 }

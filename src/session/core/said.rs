@@ -1,8 +1,10 @@
 //! What the requester says of itself (`SET holdpoint.…`, kept here, never sent on), and what it may ask (`SHOW holdpoint.…`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::gate::approval::{Approval, Claims};
+use crate::gate::desk::grants::grant::Grant;
 use crate::identity::ids::ApprovalId;
 use crate::session::core::Core;
 use crate::session::core::request::claimed;
@@ -18,6 +20,8 @@ pub(in crate::session) struct Said {
     pub claims: Claims,
     pub hold: Option<Duration>,
     pub notices: Option<bool>,
+    /// Classes that it asks to see as they are.
+    pub unmask: BTreeSet<String>,
     pub last_approval: Option<ApprovalId>,
 }
 
@@ -33,6 +37,7 @@ impl Said {
             "model" => claims.model = kept,
             "traceparent" => claims.traceparent = kept,
             "hold" | "hold_timeout" => self.hold = kept.as_deref().and_then(duration),
+            "unmask" => self.unmask = kept.as_deref().map(list).unwrap_or_default(),
             "notices" => self.notices = kept.map(|value| matches!(value.as_str(), "on" | "true" | "1")),
             _ => tracing::debug!(name, "an unknown holdpoint setting was ignored"),
         }
@@ -50,17 +55,37 @@ impl Core {
                 Some(id) => self.show_approval(id),
                 None => "nothing was held in this session".to_owned(),
             },
+            "grants" => self.show_grants(),
             "reason" => said(&claims.reason),
             "ticket" => said(&claims.ticket),
             "end_user" => said(&claims.end_user),
             "model" => said(&claims.model),
             "hold" => self.said.hold.map_or_else(|| "default".to_owned(), |hold| format!("{}s", hold.as_secs())),
+            "unmask" => self.said.unmask.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
             "agent" => self.agent.name.to_string(),
             other => match ApprovalId::parse(other) {
                 Some(id) => self.show_approval(&id),
                 None => format!("unknown: {other}; try SHOW holdpoint.help"),
             },
         }
+    }
+
+    fn show_grants(&self) -> String {
+        let grants = self.services.grants.usable(&self.agent.name).unwrap_or_default();
+        if grants.is_empty() {
+            return "no grant can be used at the moment".to_owned();
+        }
+        let line = |grant: &Grant| {
+            let left = grant.terms.runs.saturating_sub(grant.runs);
+            let (rows, until) = (grant.terms.rows, grant.expires_at.to_rfc3339());
+            format!(
+                "{}: {} more run(s) of at most {rows} rows until {until}: {}",
+                grant.id,
+                left,
+                grant.summary.join("; ")
+            )
+        };
+        grants.iter().map(line).collect::<Vec<_>>().join(" | ")
     }
 
     /// An agent sees its own approvals only.
@@ -98,6 +123,11 @@ pub(in crate::session) fn mentions_us(text: &[u8]) -> bool {
     text.windows(9).any(|window| window.eq_ignore_ascii_case(b"holdpoint"))
 }
 
+/// Names between commas.
+fn list(text: &str) -> BTreeSet<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 /// `50s`, `10min`, `5m`, `1h`, or a number of seconds.
 fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -121,6 +151,18 @@ mod tests {
         assert_eq!(duration("50s"), Some(Duration::from_secs(50)));
         assert_eq!(duration("10min"), Some(Duration::from_secs(600)));
         assert_eq!(duration("soon"), None);
+    }
+
+    #[test]
+    fn wish_to_see_classes_is_a_list_and_empty_clears_it() {
+        let mut said = Said::default();
+        said.claim("unmask", Some(" pci.card, pii.email,"));
+        assert_eq!(said.unmask.iter().collect::<Vec<_>>(), ["pci.card", "pii.email"]);
+        for cleared in [Some(""), Some(" , "), None] {
+            said.claim("unmask", Some("pci.card"));
+            said.claim("unmask", cleared);
+            assert!(said.unmask.is_empty(), "{cleared:?}");
+        }
     }
 
     #[test]

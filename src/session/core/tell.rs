@@ -47,13 +47,16 @@ impl Core {
             masked: std::mem::take(&mut running.masked),
         };
         let last = whole || outcome == "error" || index + 1 >= judged.statements.len();
+        if let Some(dues) = &running.dues {
+            dues.settle(index);
+        }
         running.index += 1;
         running.told = last;
         running.plan = None;
         let rows = std::mem::take(&mut running.rows);
         running.bytes = 0;
         if !last {
-            running.ceiling = self.ceiling_of(&judged, index + 1, told.approval.is_some());
+            running.ceiling = self.ceiling_of(&judged, index + 1, &running.warrant());
         }
         if last && let Some(approval) = told.approval.clone() {
             self.finish_approval(approval, ApprovalEnd { ok: outcome == "ok", rows: Some(rows), code, unknown: false });

@@ -9,7 +9,6 @@ use crate::mysql::handshake::capabilities::Capabilities;
 use crate::mysql::ledger::{Answer, Part};
 use crate::mysql::packets::error::ErrPacket;
 use crate::mysql::packets::ok::{End as EndPacket, OkPacket, Status};
-use crate::mysql::packets::prepare::Prepared as PreparedPacket;
 use crate::session::core::{End, running};
 use crate::session::mysql::rows::PART;
 use crate::session::mysql::{Session, fault};
@@ -316,46 +315,6 @@ impl Session {
     fn on_session_state(&mut self, ok: &OkPacket<'_>) {
         if ok.status.has(Status::SESSION_CHANGED) && !ok.session_state.is_empty() {
             self.core.reading.stale = true;
-        }
-    }
-
-    fn on_prepare_part(&mut self, text: &std::sync::Arc<str>, part: &Part<'_>, payload: &Bytes) -> Result<(), End> {
-        match part {
-            Part::Prepared(prepared) => {
-                self.keep_prepared(text.clone(), prepared);
-                self.put(|out| {
-                    PreparedPacket { warnings: 0, ..*prepared }.encode(out);
-                });
-            }
-            Part::Parameter(index) => {
-                self.put(|out| out.extend_from_slice(payload));
-                self.end_definitions(*index, |prepared| prepared.parameters);
-            }
-            Part::Column(index) => {
-                self.put(|out| out.extend_from_slice(payload));
-                self.end_definitions(*index, |prepared| prepared.columns);
-            }
-            Part::ParametersEnd(end) | Part::ColumnsEnd(end) => {
-                let end = EndPacket { warnings: 0, ..*end };
-                compose::columns_end(&mut self.link.to_client, &mut self.turn, end, self.client);
-            }
-            Part::Error(error) => {
-                // Preparing reads no rows, so its errors quote the client's own text and names only.
-                let scrubbed = diagnostics::scrubbed(error);
-                let shown = if self.core.tainted { &scrubbed } else { error };
-                compose::error(&mut self.link.to_client, &mut self.turn, shown);
-            }
-            _ => return Err(fault("an answer to another command")),
-        }
-        Ok(())
-    }
-
-    /// An upstream that sends no EOF behind definitions: the client gets one, if it wants it.
-    fn end_definitions(&mut self, index: usize, count: impl Fn(&super::Prepared) -> usize) {
-        let last = self.last_prepared.and_then(|number| self.prepared.get(&number)).map(count);
-        if self.upstream.has(Capabilities::DEPRECATE_EOF) && last == Some(index + 1) {
-            let end = EndPacket { status: self.status, warnings: 0 };
-            compose::columns_end(&mut self.link.to_client, &mut self.turn, end, self.client);
         }
     }
 

@@ -42,7 +42,8 @@ impl Session {
         let was_open = self.status.has(Status::IN_TRANSACTION);
         let question = compose::query(sql, self.upstream);
         self.link.to_upstream.extend_from_slice(&question);
-        let heard = self.hear(Command::Query).await?;
+        // Texts that are asked about are far shorter than a frame.
+        let heard = self.hear(Command::Query, Sequence(1)).await?;
         if !was_open && self.status.has(Status::IN_TRANSACTION) && sql != ROLLBACK {
             // Without autocommit even a question begins a transaction, and would hold what it read locked.
             Box::pin(self.ask(ROLLBACK)).await?.ok();
@@ -72,7 +73,7 @@ impl Session {
             out.extend_from_slice(&[command::STMT_PREPARE]);
             out.extend_from_slice(sql.as_bytes());
         });
-        self.hear(Command::StmtPrepare).await
+        self.hear(Command::StmtPrepare, turn).await
     }
 
     /// A statement of ours is not needed any more.
@@ -108,8 +109,9 @@ impl Session {
         if let Some(flags) = command.get_mut(5) {
             *flags = 0;
         }
-        frame::put(&mut self.link.to_upstream, &mut Sequence::default(), &command);
-        let heard = self.hear(Command::StmtExecute).await?;
+        let mut turn = Sequence::default();
+        frame::put(&mut self.link.to_upstream, &mut turn, &command);
+        let heard = self.hear(Command::StmtExecute, turn).await?;
         self.forget(prepared.statement);
         Ok(match heard.error {
             Some((_, error)) => Err(error),
@@ -117,10 +119,11 @@ impl Session {
         })
     }
 
-    /// Collects the answer to a question that was just sent. Only called while nothing is under way.
-    async fn hear(&mut self, asked: Command) -> Result<Heard, End> {
+    /// Collects the answer to a question that was just sent, and whose next packet has number `turn`: one that took several
+    /// frames moved it on. Only called while nothing is under way.
+    async fn hear(&mut self, asked: Command, mut turn: Sequence) -> Result<Heard, End> {
         let mut answer = Answer::to(asked, self.upstream);
-        let (mut turn, mut heard, mut columns, mut size) = (Sequence(1), Heard::default(), 0, 0);
+        let (mut heard, mut columns, mut size) = (Heard::default(), 0, 0);
         while !answer.is_done() {
             let Some(head) = frame::cut(&self.link.from_upstream, ANSWER_MAX).map_err(fault)? else {
                 let interest = Interest { client: self.interest().client, upstream: true };
@@ -156,8 +159,9 @@ impl Session {
 
     /// Sends a command of ours that is answered by OK or ERR. `false`: ERR.
     pub(super) async fn ask_simple(&mut self, asked: Command, payload: &[u8]) -> Result<bool, End> {
-        frame::put(&mut self.link.to_upstream, &mut Sequence::default(), payload);
-        Ok(self.hear(asked).await?.error.is_none())
+        let mut turn = Sequence::default();
+        frame::put(&mut self.link.to_upstream, &mut turn, payload);
+        Ok(self.hear(asked, turn).await?.error.is_none())
     }
 
     /// Keeps the upstream session alive while a statement is held.

@@ -10,6 +10,7 @@ use crate::mysql::packets::requests;
 use crate::mysql::refusal::OwnError;
 use crate::session::cancel::{Asked, Kill};
 use crate::session::core::End;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::login::mysql::change_user::{Login, Next};
 use crate::session::mysql::answers::{Diagnostics, Purpose};
@@ -35,7 +36,7 @@ impl Session {
                 let mut command = bytes::BytesMut::new();
                 let mut turn = Sequence::default();
                 frame::put(&mut command, &mut turn, payload);
-                let running = self.start(&judged, None);
+                let running = self.start(&judged, Warrant::default());
                 self.send_released(release, &command, Sent { command: Command::InitDb, turn, running });
             }
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
@@ -105,6 +106,7 @@ impl Session {
         self.last_prepared = None;
         self.temporary.clear();
         self.diagnostics = Diagnostics::Open;
+        self.core.said.unmask.clear();
         self.core.reading = self.core.reading.anew();
     }
 

@@ -26,9 +26,10 @@ impl Session {
         }
         let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
+            Waited::Released(release, warrant) => {
                 self.drain().await?;
-                self.send_query(release, judged, Some(approval));
+                let text = judged.text.clone();
+                self.send_query(release, judged, &text, warrant);
             }
             Waited::Refused(refused) => self.refuse_judged(&judged, &refused),
         }
@@ -46,9 +47,9 @@ impl Session {
         let judged = bound.judged.clone();
         let held = Held { judged: &judged, parameters, policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
+            Waited::Released(release, warrant) => {
                 self.drain().await?;
-                self.send_execute(release, bound, Some(approval));
+                self.send_execute(release, bound, warrant);
             }
             Waited::Refused(refused) => self.refuse_judged(&judged, &refused),
         }

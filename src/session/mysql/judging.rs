@@ -16,12 +16,15 @@ use crate::session::judge::{Judged, Judgement};
 use crate::session::mysql::Session;
 use crate::session::stream::link::Interest;
 use crate::statement::footprint::SessionEffect;
-use crate::statement::scope::{Scope, ask_mysql};
+use crate::statement::scope::{Dialect, Flavour, Scope, ask_mysql};
 
 /// What the open transaction of this session has locked, where the account may see it.
 const LOCKS: &str = "SELECT trx_tables_locked, trx_rows_locked, trx_rows_modified, \
 (SELECT COUNT(*) FROM information_schema.innodb_trx w WHERE w.trx_state = 'LOCK WAIT') \
 FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID()";
+
+/// MySQL's second format of plans in JSON says nothing about statements that change rows.
+const PLANS: &str = "SET SESSION explain_json_format_version = 1";
 
 impl Wire for Session {
     fn core(&mut self) -> &mut Core {
@@ -40,6 +43,12 @@ impl Wire for Session {
     async fn ask_scope(&mut self) -> Result<Option<Scope>, End> {
         let Ok(rows) = self.ask(ask_mysql::QUERY).await? else { return Ok(None) };
         let scope = rows.first().and_then(|row| ask_mysql::answer(row));
+        let mysql =
+            |scope: &Scope| matches!(scope.dialect, Dialect::MySql(reading) if reading.flavour == Flavour::MySql);
+        if scope.as_ref().is_some_and(mysql) {
+            // Servers before 8.3 do not know it, and have no other format.
+            let _known = self.ask(PLANS).await?;
+        }
         Ok(scope.map(|scope| Scope { temporary: self.temporary.clone(), ..scope }))
     }
 

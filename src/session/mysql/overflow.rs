@@ -22,11 +22,11 @@ impl Session {
         let judged = running.judged.clone();
         let rows = running.rows_before + running.rows;
         match hold(self, Held::in_mid_result(&judged, rows)).await? {
-            Waited::Released(_release, approval) => {
+            Waited::Released(_release, warrant) => {
                 self.overflow = false;
                 if let Some(running) = self.running() {
                     running.ceiling = None;
-                    let earlier = running.approval.replace(approval);
+                    let earlier = std::mem::replace(&mut running.approval, warrant.approval);
                     if let Some(earlier) = earlier {
                         let end = ApprovalEnd { ok: true, rows: Some(rows), code: None, unknown: false };
                         self.core.finish_approval(earlier, end);

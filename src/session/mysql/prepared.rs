@@ -10,21 +10,26 @@ use bytes::{Bytes, BytesMut};
 
 use crate::gate::release::Release;
 use crate::gate::verdict::Verdict;
-use crate::identity::ids::ApprovalId;
 use crate::mysql::command::Command;
 use crate::mysql::frame::{self, Sequence};
+use crate::mysql::handshake::capabilities::Capabilities;
+use crate::mysql::ledger::Part;
 use crate::mysql::packets::execute::{self, Execute, Known};
+use crate::mysql::packets::ok::End as EndPacket;
 use crate::mysql::packets::prepare::Prepared as PreparedPacket;
 use crate::mysql::packets::value::ParameterKind;
 use crate::mysql::packets::{query, requests};
 use crate::mysql::refusal::OwnError;
+use crate::mysql::{compose, diagnostics};
 use crate::policy::judge::Evidence;
+use crate::session::core::dues::Paying;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running};
 use crate::session::mysql::simple::{Sent, not_utf8, token_written_back};
-use crate::session::mysql::{Session, client_fault};
+use crate::session::mysql::{Session, client_fault, fault};
 use crate::statement::footprint::RowBound;
 
 /// Numbers of statements that the proxy answers itself begin here; servers count from 1.
@@ -82,6 +87,47 @@ impl Session {
         Ok(())
     }
 
+    /// One packet of the answer to a COM_STMT_PREPARE.
+    pub(super) fn on_prepare_part(&mut self, text: &Arc<str>, part: &Part<'_>, payload: &Bytes) -> Result<(), End> {
+        match part {
+            Part::Prepared(prepared) => {
+                self.keep_prepared(text.clone(), prepared);
+                self.put(|out| {
+                    PreparedPacket { warnings: 0, ..*prepared }.encode(out);
+                });
+            }
+            Part::Parameter(index) => {
+                self.put(|out| out.extend_from_slice(payload));
+                self.end_definitions(*index, |prepared| prepared.parameters);
+            }
+            Part::Column(index) => {
+                self.put(|out| out.extend_from_slice(payload));
+                self.end_definitions(*index, |prepared| prepared.columns);
+            }
+            Part::ParametersEnd(end) | Part::ColumnsEnd(end) => {
+                let end = EndPacket { warnings: 0, ..*end };
+                compose::columns_end(&mut self.link.to_client, &mut self.turn, end, self.client);
+            }
+            Part::Error(error) => {
+                // Preparing reads no rows, so its errors quote the client's own text and names only.
+                let scrubbed = diagnostics::scrubbed(error);
+                let shown = if self.core.tainted { &scrubbed } else { error };
+                compose::error(&mut self.link.to_client, &mut self.turn, shown);
+            }
+            _ => return Err(fault("an answer to another command")),
+        }
+        Ok(())
+    }
+
+    /// An upstream that sends no EOF behind definitions: the client gets one, if it wants it.
+    fn end_definitions(&mut self, index: usize, count: impl Fn(&Prepared) -> usize) {
+        let last = self.last_prepared.and_then(|number| self.prepared.get(&number)).map(count);
+        if self.upstream.has(Capabilities::DEPRECATE_EOF) && last == Some(index + 1) {
+            let end = EndPacket { status: self.status, warnings: 0 };
+            compose::columns_end(&mut self.link.to_client, &mut self.turn, end, self.client);
+        }
+    }
+
     /// A statement was prepared upstream; the client gets the same number.
     pub(super) fn keep_prepared(&mut self, text: Arc<str>, packet: &PreparedPacket) {
         let prepared = Prepared {
@@ -134,6 +180,7 @@ impl Session {
         let mut payload = BytesMut::new();
         execute.encode_plain(number, &mut payload);
         let Some(judged) = self.judged_for(text, &payload).await? else { return Ok(()) };
+        let judged = self.core.within_budgets(text, judged);
         let carries =
             |one: &Parameter| one.value.as_ref().is_some_and(|value| crate::masking::token::bytes_carry_token(value));
         if parameters.iter().any(carries) {
@@ -145,10 +192,13 @@ impl Session {
         }
         let bound = Bound { judged: judged.clone(), payload, number, cursor: execute.cursor };
         match self.core.admit(&judged, parameters) {
-            Verdict::Allow(release) => {
-                self.drain().await?;
-                self.send_execute(release, bound, None);
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
+                Ok(dues) => {
+                    self.drain().await?;
+                    self.send_execute(release, bound, Warrant { dues, ..Warrant::default() });
+                }
+                Err(refused) => self.refuse_judged(&judged, &refused),
+            },
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_execute(bound, parameters, policy).await?,
         }
@@ -171,7 +221,7 @@ impl Session {
                 Ok(Some(self.core.judge_with(&judged, &[word])))
             }
             Ok(word) if word == Evidence::default() => Ok(Some(judged)),
-            Ok(word) => Ok(Some(self.core.judge_anew(&judged, word))),
+            Ok(word) => Ok(Some(self.core.judge_anew(text, &judged, &[word]))),
             Err(error) => {
                 let shown = self.shown_error(judged.tainted(), &error);
                 self.put(|out| out.extend_from_slice(&shown));
@@ -181,8 +231,8 @@ impl Session {
     }
 
     /// Sends a released execution on. Nothing may be under way.
-    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, approval: Option<ApprovalId>) {
-        let mut running = self.start(&bound.judged, approval);
+    pub(super) fn send_execute(&mut self, release: Release, bound: Bound, warrant: Warrant) {
+        let mut running = self.start(&bound.judged, warrant);
         running.wire.binary = true;
         running.wire.opens_cursor = bound.cursor;
         running.wire.statement = Some(bound.number);

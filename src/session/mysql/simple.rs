@@ -7,7 +7,6 @@ use bytes::BytesMut;
 use crate::gate::approval::Claims;
 use crate::gate::release::Release;
 use crate::gate::verdict::Verdict;
-use crate::identity::ids::ApprovalId;
 use crate::mysql::command::Command;
 use crate::mysql::diagnostics;
 use crate::mysql::frame::{self, Sequence};
@@ -16,6 +15,8 @@ use crate::mysql::packets::error::ErrPacket;
 use crate::mysql::packets::query::{self, Attribute, Query};
 use crate::mysql::refusal::{self, OwnError};
 use crate::session::core::End;
+use crate::session::core::dues::Paying;
+use crate::session::core::hold::Warrant;
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running, Underway};
@@ -76,30 +77,34 @@ impl Session {
             return Ok(());
         }
         match self.core.admit(&judged, &[]) {
-            Verdict::Allow(release) => {
-                self.drain().await?;
-                self.send_query(release, judged, None);
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
+                Ok(dues) => {
+                    self.drain().await?;
+                    self.send_query(release, judged, &text, Warrant { dues, ..Warrant::default() });
+                }
+                Err(refused) => self.refuse_judged(&judged, &refused),
+            },
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_query(judged, policy).await?,
         }
         Ok(())
     }
 
-    /// Sends a released text on. Nothing may be under way.
-    pub(super) fn send_query(&mut self, release: Release, judged: Arc<Judged>, approval: Option<ApprovalId>) {
-        let mut command = BytesMut::with_capacity(judged.text.len() + 8);
+    /// Sends a released text on. Nothing may be under way. The judgement may have been kept of a text with other literals
+    /// (`judge/shelf`), so it is `text` that goes.
+    pub(super) fn send_query(&mut self, release: Release, judged: Arc<Judged>, text: &str, warrant: Warrant) {
+        let mut command = BytesMut::with_capacity(text.len() + 8);
         let upstream = self.upstream;
         let mut turn = Sequence::default();
-        frame::packet(&mut command, &mut turn, |out| query::put(out, &judged.text, upstream));
-        let running = self.start(&judged, approval);
+        frame::packet(&mut command, &mut turn, |out| query::put(out, text, upstream));
+        let running = self.start(&judged, warrant);
         self.send_released(release, &command, Sent { command: Command::Query, turn, running });
     }
 
     /// A released statement at its beginning.
-    pub(super) fn start(&mut self, judged: &Arc<Judged>, approval: Option<ApprovalId>) -> Running {
-        let ceiling = self.core.ceiling_of(judged, 0, approval.is_some());
-        let mut running = Running::new(self.core.next_statement(), judged.clone(), approval, ceiling);
+    pub(super) fn start(&mut self, judged: &Arc<Judged>, warrant: Warrant) -> Running {
+        let ceiling = self.core.ceiling_of(judged, 0, &warrant);
+        let mut running = Running::new(self.core.next_statement(), judged.clone(), warrant, ceiling);
         running.alone = judged.statements.len() == 1;
         running
     }

@@ -32,14 +32,11 @@ impl Session {
         }
         let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
-                self.send_query(release, judged, &message, Some(approval));
+            Waited::Released(release, warrant) => {
+                self.send_query(release, judged, &message, warrant);
                 Ok(())
             }
-            Waited::Refused(refused) => {
-                self.tell_refused(&judged, &refused);
-                self.answer_error(refusal::encode(&refused)).await
-            }
+            Waited::Refused(refused) => self.refuse_query(&judged, &refused).await,
         }
     }
 
@@ -56,13 +53,13 @@ impl Session {
         };
         let held = Held { judged: &stash.judged, parameters: &stash.parameters, policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, approval) => {
+            Waited::Released(release, warrant) => {
                 self.send_released(release, &stash.frames);
                 for owed in stash.owed {
                     self.ledger.push(owed);
                 }
                 self.on_bound(&stash.judged);
-                self.open_portal(stash.portal, stash.prepared, stash.judged, stash.formats, Some(approval));
+                self.open_portal(stash.portal, stash.prepared, stash.judged, stash.formats, warrant);
             }
             Waited::Refused(refused) => {
                 self.tell_refused(&stash.judged, &refused);

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::identity::ids::{ApprovalId, StatementId};
+use crate::identity::ids::StatementId;
 use crate::masking::column::Format;
 use crate::masking::copy::CopyMasker;
 use crate::pg::ledger::{Description, Owed};
+use crate::session::core::hold::Warrant;
 use crate::session::core::{Parameter, running};
 use crate::session::judge::Judged;
 
@@ -37,7 +38,7 @@ pub(super) fn execute(name: Bytes, portal: &Portal) -> Running {
         started: portal.started,
         rows_before: portal.rows,
         wire,
-        ..Running::new(portal.id, portal.judged.clone(), portal.approval.clone(), portal.ceiling)
+        ..Running::new(portal.id, portal.judged.clone(), portal.warrant.clone(), portal.ceiling)
     }
 }
 
@@ -56,7 +57,7 @@ pub(super) struct Portal {
     pub prepared: Prepared,
     pub judged: Arc<Judged>,
     pub formats: Vec<Format>,
-    pub approval: Option<ApprovalId>,
+    pub warrant: Warrant,
     pub rows: u64,
     pub ceiling: Option<u64>,
     pub started: Instant,

@@ -45,7 +45,7 @@ impl Session {
 
     /// A portal that was approved and never executed to its end.
     pub(super) fn finish_unused(&mut self, portal: Portal) {
-        if let (false, Some(approval)) = (portal.finished, portal.approval) {
+        if let (false, Some(approval)) = (portal.finished, portal.warrant.approval) {
             self.core.finish_unused(approval, Some(portal.rows));
         }
     }

@@ -38,6 +38,11 @@ impl<S> Packets<S> {
         self.channel.buffered()
     }
 
+    /// The first of them.
+    pub fn first_buffered(&mut self) -> Option<u8> {
+        self.channel.buffer().first().copied()
+    }
+
     /// A new exchange begins: the next packet of either side has number 0.
     pub fn restart(&mut self) {
         self.sequence = Sequence::default();

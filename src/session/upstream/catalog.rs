@@ -27,6 +27,45 @@ pub async fn read(database: &Arc<Database>) -> Result<Catalog, String> {
     tokio::time::timeout(LIMIT, collect(database)).await.map_err(|_| "no answer in time".to_owned())?
 }
 
+/// The rows of some SELECTs, all run in one read-only transaction on a connection of its own.
+///
+/// Cancel safe: the connection is dropped.
+///
+/// # Errors
+/// The upstream cannot be reached, or refuses one of them; in words without secrets.
+pub async fn ask(database: &Arc<Database>, queries: &[&str]) -> Result<Vec<load::Rows>, String> {
+    let answers = async {
+        match database.upstream.protocol {
+            Protocol::Postgres => ask_postgres(database, queries).await,
+            Protocol::Mysql => ask_mysql(database, queries).await,
+        }
+    };
+    tokio::time::timeout(LIMIT, answers).await.map_err(|_| "no answer in time".to_owned())?
+}
+
+async fn ask_postgres(database: &Arc<Database>, queries: &[&str]) -> Result<Vec<load::Rows>, String> {
+    let connected = upstream::connect(database, &[], "holdpoint classify").await.map_err(|error| error.to_string())?;
+    let (mut stream, mut buffer) = (connected.stream, connected.leftovers);
+    query(&mut stream, &mut buffer, load::BEGIN).await?;
+    let mut answers = Vec::new();
+    for sql in queries {
+        answers.push(query(&mut stream, &mut buffer, sql).await?);
+    }
+    let _closed = stream.write_all(&compose::TERMINATE).await;
+    Ok(answers)
+}
+
+async fn ask_mysql(database: &Arc<Database>, queries: &[&str]) -> Result<Vec<load::Rows>, String> {
+    let mut client = Client::open(database, "holdpoint classify", None).await.map_err(|error| error.to_string())?;
+    client.query("START TRANSACTION READ ONLY").await.map_err(|error| error.to_string())?;
+    let mut answers = Vec::new();
+    for sql in queries {
+        answers.push(client.query(sql).await.map_err(|error| error.to_string())?);
+    }
+    client.close().await;
+    Ok(answers)
+}
+
 async fn collect(database: &Arc<Database>) -> Result<Catalog, String> {
     match database.upstream.protocol {
         Protocol::Postgres => collect_postgres(database).await,

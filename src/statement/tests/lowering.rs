@@ -54,6 +54,11 @@ fn one(sql: &str) -> Footprint {
     footprint(sql, &mysql_catalog::shop(), &scope(READING), &Variables::new())
 }
 
+/// A text's footprint against another catalog.
+pub(super) fn footprint_in(sql: &str, catalog: &Catalog) -> Footprint {
+    footprint(sql, catalog, &scope(READING), &Variables::new())
+}
+
 /// What a footprint says of variables, beside the facts that every dialect has.
 pub(super) fn sets(catalog: &Catalog, footprint: &Footprint) -> Vec<String> {
     let mut found = Vec::new();

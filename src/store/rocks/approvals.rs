@@ -4,10 +4,10 @@ use futures_util::future::BoxFuture;
 use rocksdb::{Direction, IteratorMode, WriteBatch};
 
 use crate::gate::approval::Approval;
-use crate::gate::desk::store::{ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
+use crate::gate::desk::store::{ApprovalChange, ApprovalFilter, ApprovalStore, ApprovalWrite, Cursor, Page};
 use crate::identity::ids::ApprovalId;
 use crate::identity::store::StoreError;
-use crate::store::rocks::columns::{APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN};
+use crate::store::rocks::columns::{APPROVALS, APPROVALS_BY_TIME, APPROVALS_OPEN, CHANGES};
 use crate::store::rocks::{Inner, RocksStore, Row, failed};
 
 /// Approvals that one page of a listing looks at, at most.
@@ -17,6 +17,11 @@ fn time_key(cursor: &Cursor) -> Vec<u8> {
     // Times before 1970 do not occur; should a clock say so, they sort together at the beginning.
     let millis = u64::try_from(cursor.created_at.as_millis()).unwrap_or(0);
     [millis.to_be_bytes().as_slice(), cursor.id.as_str().as_bytes()].concat()
+}
+
+/// Changes of one approval stand behind each other, oldest first.
+pub(super) fn change_key(change: &ApprovalChange) -> Vec<u8> {
+    [change.id.as_str().as_bytes(), change.version.to_be_bytes().as_slice()].concat()
 }
 
 fn id_of(bytes: &[u8]) -> Result<ApprovalId, StoreError> {
@@ -40,6 +45,8 @@ impl Inner {
         if stored.as_ref().map(|stored| stored.version) != write.expected {
             return Err(StoreError::Conflict(approval.id.to_string()));
         }
+        let change = ApprovalChange::between(stored.as_ref(), &approval);
+        self.put(batch, CHANGES, &change_key(&change), &change)?;
         self.put(batch, APPROVALS, id, &approval)?;
         batch.put_cf(self.column(APPROVALS_BY_TIME)?, time_key(&Cursor::of(&approval)), []);
         match approval.state.is_terminal() {

@@ -24,22 +24,46 @@ pub(super) const LOGINS: Column = Column { name: "logins" };
 pub(super) const BROWSER_SESSIONS: Column = Column { name: "browser_sessions" };
 /// Key name -> 32 secret bytes.
 pub(super) const KEYS: Column = Column { name: "keys" };
+/// Database, relation, column number and class -> inherited class.
+pub(super) const INHERITED: Column = Column { name: "inherited" };
+/// Agent and class -> what of the budget was used when.
+pub(super) const BUDGETS: Column = Column { name: "budgets" };
 /// Position (8 bytes, big-endian) -> audit record in canonical JSON.
 pub(super) const AUDIT: Column = Column { name: "audit" };
 /// Records covered (8 bytes, big-endian) -> checkpoint.
 pub(super) const CHECKPOINTS: Column = Column { name: "checkpoints" };
+/// Approval id and version (8 bytes, big-endian) -> change that nobody has been told of.
+pub(super) const CHANGES: Column = Column { name: "changes" };
+/// Channel, a zero byte and number (8 bytes, big-endian) -> delivery.
+pub(super) const OUTBOX: Column = Column { name: "outbox" };
+/// The same key, for every delivery that waits -> nothing.
+pub(super) const OUTBOX_WAITING: Column = Column { name: "outbox_waiting" };
+/// Space, a zero byte and key -> note.
+pub(super) const NOTES: Column = Column { name: "notes" };
+/// Grant id -> grant.
+pub(super) const GRANTS: Column = Column { name: "grants" };
+/// Approval id -> what a grant from it would be bound to.
+pub(super) const SHAPES: Column = Column { name: "shapes" };
 
 /// All of them.
-pub(super) const ALL: [Column; 11] = [
+pub(super) const ALL: [Column; 19] = [
     META,
     APPROVALS,
     APPROVALS_BY_TIME,
     APPROVALS_OPEN,
     AGENTS,
     TOKENS,
-    LOGINS,
-    BROWSER_SESSIONS,
     KEYS,
+    INHERITED,
+    BUDGETS,
     AUDIT,
     CHECKPOINTS,
+    CHANGES,
+    OUTBOX,
+    OUTBOX_WAITING,
+    NOTES,
+    GRANTS,
+    SHAPES,
+    LOGINS,
+    BROWSER_SESSIONS,
 ];

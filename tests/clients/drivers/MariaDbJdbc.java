@@ -260,12 +260,13 @@ public class MariaDbJdbc {
                 statement.execute("CALL approve_me_" + TAG + "_twice()");
                 try (ResultSet result = statement.getResultSet()) {
                     result.next();
-                    equal(result.getInt(1), 1);
+                    // Nobody can see into a procedure, so what it shows is masked whole.
+                    equal(result.getInt(1), DIRECT ? 1 : 0);
                 }
                 equal(statement.getMoreResults(), true);
                 try (ResultSet result = statement.getResultSet()) {
                     result.next();
-                    equal(result.getInt(1), 2);
+                    equal(result.getInt(1), DIRECT ? 2 : 0);
                 }
             }
             stillWorks(connection);
@@ -273,18 +274,26 @@ public class MariaDbJdbc {
     }
 
     static void big_packets() throws Exception {
+        bigParameter(true, BIG);
+        // A text of this length is not read, so it is held, and what it gives is masked whole.
+        bigParameter(false, DIRECT ? BIG : 0);
         both("BULK", connection -> {
-            try (PreparedStatement statement = connection.prepareStatement("SELECT length(?)")) {
-                statement.setString(1, "x".repeat(BIG));
-                try (ResultSet rows = statement.executeQuery()) {
-                    rows.next();
-                    equal(rows.getInt(1), BIG);
-                }
-            }
             try (PreparedStatement statement = connection.prepareStatement("SELECT repeat('y', " + BIG + ")");
                     ResultSet rows = statement.executeQuery()) {
                 rows.next();
                 equal(rows.getString(1), "y".repeat(BIG));
+            }
+        });
+    }
+
+    static void bigParameter(boolean server, int wanted) throws Exception {
+        connected("BULK", server, connection -> {
+            try (PreparedStatement statement = connection.prepareStatement("SELECT length(?)")) {
+                statement.setString(1, "x".repeat(BIG));
+                try (ResultSet rows = statement.executeQuery()) {
+                    rows.next();
+                    equal(rows.getInt(1), wanted);
+                }
             }
         });
     }

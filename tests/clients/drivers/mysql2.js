@@ -149,7 +149,8 @@ const checks = {
   async call() {
     await connected('agent', async (connection) => {
       const [results] = await connection.query(`CALL approve_me_${env.HP_TAG}_twice()`);
-      assert.deepStrictEqual(results.slice(0, 2).map((rows) => Object.values(rows[0])), [[1], [2]]);
+      // Nobody can see into a procedure, so what it shows is masked whole.
+      assert.deepStrictEqual(results.slice(0, 2).map((rows) => Object.values(rows[0])), direct ? [[1], [2]] : [[null], [null]]);
       await stillWorks(connection);
     });
   },
@@ -163,7 +164,8 @@ const checks = {
   },
   async change_user() {
     await connected('agent', async (connection) => {
-      await connection.changeUser({ user: env.HP_BULK_USER, password: env.HP_BULK_PASSWORD, database: env.HP_DATABASE });
+      // To the same one: a session belongs to one agent.
+      await connection.changeUser({ user: env.HP_AGENT_USER, password: env.HP_AGENT_PASSWORD, database: env.HP_DATABASE });
       await stillWorks(connection);
       await connection.ping();
     });

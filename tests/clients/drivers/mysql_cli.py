@@ -70,7 +70,8 @@ def describes_tables():
 
 @check
 def big_packets():
-    equal(cli(text=f"SELECT length('{'x' * BIG}');", role="bulk"), f"{BIG}\n")
+    # A text of this length is not read, so it is held, and what it gives is masked whole.
+    equal(cli(text=f"SELECT length('{'x' * BIG}');", role="bulk"), f"{BIG if DIRECT else 'NULL'}\n")
 
 
 def interrupted(sql):

@@ -188,13 +188,17 @@ def run(driver):
     def call():
         with opened(driver) as connection:
             found = driver.results(connection, f"CALL approve_me_{TAG}_twice()")
-            equal([tuples(one) for one in found if one], [[(1,)], [(2,)]])
+            # Nobody can see into a procedure, so what it shows is masked whole.
+            equal([tuples(one) for one in found if one], [[(1,)], [(2,)]] if DIRECT else [[(None,)], [(None,)]])
             equal(rows(connection, "SELECT 1 AS one"), [(1,)])
 
     @check
     def big_packets():
+        # A text of this length is not read, so it is held, and what it gives is masked whole.
         with opened(driver, "bulk") as connection:
-            equal(rows(connection, "SELECT length(%s)", ("x" * BIG,)), [(BIG,)])
+            equal(rows(connection, "SELECT length(%s)", ("x" * BIG,)), [(BIG if DIRECT else None,)])
+        # Rows that nobody predicted end the session, too, so the rest has one of its own.
+        with opened(driver, "bulk") as connection:
             found = rows(connection, f"SELECT repeat('y', {BIG})")
             text = found[0][0]
             equal(len(text), BIG)

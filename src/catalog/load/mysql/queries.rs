@@ -29,7 +29,10 @@ pub(super) fn begin(flavour: Flavour, version: u32) -> Vec<&'static str> {
 pub(super) fn all() -> Vec<(&'static str, String)> {
     vec![
         ("server", "SELECT @@version, @@lower_case_table_names".to_owned()),
-        ("schemas", "SELECT schema_name FROM information_schema.schemata ORDER BY 1".to_owned()),
+        (
+            "schemas",
+            "SELECT t.schema_name FROM information_schema.schemata t ORDER BY cast(t.schema_name AS binary)".to_owned(),
+        ),
         ("relations", relations()),
         (ESTIMATES, estimates()),
         ("columns", columns()),
@@ -39,6 +42,12 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         ("functions", functions()),
         ("parameters", parameters()),
     ]
+}
+
+/// Orders by names byte for byte: names that differ in case only would else come in any order, and a snapshot's version with it.
+fn ordered(names: [&str; 3]) -> String {
+    let names = names.iter().filter(|name| !name.is_empty()).map(|name| format!("cast(t.{name} AS binary)"));
+    format!("ORDER BY {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// The relations that a snapshot holds, as a condition on a table of `information_schema` named `t`.
@@ -57,15 +66,17 @@ fn relations() -> String {
     format!(
         "SELECT t.table_schema, t.table_name, t.table_type, t.engine, nullif(v.view_definition, '') \
          FROM information_schema.tables t LEFT JOIN information_schema.views v \
-         ON v.table_schema = t.table_schema AND v.table_name = t.table_name WHERE {} ORDER BY 1, 2",
-        wanted()
+         ON v.table_schema = t.table_schema AND v.table_name = t.table_name WHERE {} {}",
+        wanted(),
+        ordered(["table_schema", "table_name", ""])
     )
 }
 
 fn estimates() -> String {
     format!(
         "SELECT t.table_schema, t.table_name, t.table_rows FROM information_schema.tables t \
-         WHERE t.table_schema NOT IN ({SYSTEM_SCHEMAS}) AND t.table_rows IS NOT NULL ORDER BY 1, 2"
+         WHERE t.table_schema NOT IN ({SYSTEM_SCHEMAS}) AND t.table_rows IS NOT NULL {}",
+        ordered(["table_schema", "table_name", ""])
     )
 }
 
@@ -73,8 +84,9 @@ fn columns() -> String {
     format!(
         "SELECT t.table_schema, t.table_name, t.ordinal_position, t.column_name, t.data_type, \
          if(t.is_nullable = 'NO', 't', 'f'), if(t.extra LIKE '%INVISIBLE%', 't', 'f'), \
-         nullif(t.generation_expression, '') FROM information_schema.columns t WHERE {} ORDER BY 1, 2, 3",
-        wanted()
+         nullif(t.generation_expression, '') FROM information_schema.columns t WHERE {} {}, t.ordinal_position",
+        wanted(),
+        ordered(["table_schema", "table_name", ""])
     )
 }
 
@@ -83,14 +95,16 @@ fn keys() -> String {
     format!(
         "SELECT t.table_schema, t.table_name, t.index_name, t.column_name, if(t.sub_part IS NULL, 't', 'f') \
          FROM information_schema.statistics t WHERE t.non_unique = 0 AND t.table_schema NOT IN ({SYSTEM_SCHEMAS}) \
-         ORDER BY 1, 2, 3, t.seq_in_index"
+         {}, t.seq_in_index",
+        ordered(["table_schema", "table_name", "index_name"])
     )
 }
 
 fn triggers() -> String {
     format!(
         "SELECT t.event_object_schema, t.event_object_table, t.trigger_name FROM information_schema.triggers t \
-         WHERE t.event_object_schema NOT IN ({SYSTEM_SCHEMAS}) ORDER BY 1, 2, 3"
+         WHERE t.event_object_schema NOT IN ({SYSTEM_SCHEMAS}) {}",
+        ordered(["event_object_schema", "event_object_table", "trigger_name"])
     )
 }
 
@@ -101,7 +115,7 @@ fn trigger_rights() -> String {
          UNION ALL SELECT table_schema, NULL FROM information_schema.schema_privileges \
          WHERE privilege_type = 'TRIGGER' AND grantee = {GRANTEE} \
          UNION ALL SELECT table_schema, table_name FROM information_schema.table_privileges \
-         WHERE privilege_type = 'TRIGGER' AND grantee = {GRANTEE}"
+         WHERE privilege_type = 'TRIGGER' AND grantee = {GRANTEE} ORDER BY 1, 2"
     )
 }
 
@@ -111,7 +125,8 @@ fn functions() -> String {
         "SELECT t.routine_schema, t.routine_name, t.routine_type, t.data_type, t.routine_definition, t.dtd_identifier, \
          t.security_type, t.definer, t.sql_mode, t.is_deterministic, t.sql_data_access, t.character_set_client, \
          t.collation_connection FROM information_schema.routines t \
-         WHERE t.routine_schema NOT IN ({SYSTEM_SCHEMAS}) AND t.routine_type IN ('FUNCTION', 'PROCEDURE') ORDER BY 1, 2, 3"
+         WHERE t.routine_schema NOT IN ({SYSTEM_SCHEMAS}) AND t.routine_type IN ('FUNCTION', 'PROCEDURE') {}",
+        ordered(["routine_schema", "routine_name", "routine_type"])
     )
 }
 
@@ -120,6 +135,7 @@ fn parameters() -> String {
         "SELECT t.specific_schema, t.specific_name, t.routine_type, t.parameter_mode, t.parameter_name, t.data_type, \
          t.dtd_identifier FROM information_schema.parameters t \
          WHERE t.specific_schema NOT IN ({SYSTEM_SCHEMAS}) AND t.ordinal_position > 0 \
-         ORDER BY 1, 2, 3, t.ordinal_position"
+         {}, t.ordinal_position",
+        ordered(["specific_schema", "specific_name", "routine_type"])
     )
 }

@@ -18,6 +18,9 @@ use crate::session::stream::packets::Packets;
 use crate::session::tls::version_name;
 use crate::session::upstream::mysql::profile;
 
+/// How a TLS handshake begins (RFC 8446 §5.1); no packet that could stand here does.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// A connection whose client has said who it is.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -102,20 +105,23 @@ where
 }
 
 /// Shakes hands and reads the response. What stood in the request counts for nothing: it came in the clear.
-async fn over_tls(packets: Packets<TcpStream>, greeting: &Greeting, settings: &Settings) -> Result<Opened, Stop> {
+///
+/// A client waits for nothing between the request and its TLS handshake, so the beginning of that may be read already: it goes
+/// to TLS, and nowhere else.
+async fn over_tls(mut packets: Packets<TcpStream>, greeting: &Greeting, settings: &Settings) -> Result<Opened, Stop> {
     let Some(tls) = settings.mysql_tls.clone() else {
         let stop = Stop::refuse(OwnError::handshake("Bad handshake: TLS was asked for and is not offered"));
         return Err(told(packets.map(ClientStream::Plain), stop).await);
     };
-    if packets.buffered() > 0 {
+    if packets.first_buffered().is_some_and(|first| first != TLS_HANDSHAKE) {
         // Bytes in the clear behind the request may come from somebody in between, who wants them taken for the client's
         // words after the handshake.
         let stop = Stop::refuse(OwnError::handshake("Bad handshake: unencrypted data behind the request for TLS"));
         return Err(told(packets.map(ClientStream::Plain), stop).await);
     }
     let exchange = packets.upgraded(());
-    let (stream, _empty) = packets.into_parts();
-    let accepted = TlsAcceptor::from(tls).accept(stream).await;
+    let (stream, ahead) = packets.into_parts();
+    let accepted = TlsAcceptor::from(tls).accept_with(stream, |connection| feed(connection, &ahead)).await;
     let stream = accepted.map_err(|error| Stop::Silent { why: format!("TLS handshake failed: {error}") })?;
     let version = version_name(stream.get_ref().1.protocol_version());
     let mut packets = exchange.map(|()| ClientStream::Tls(Box::new(stream)));
@@ -126,6 +132,16 @@ async fn over_tls(packets: Packets<TcpStream>, greeting: &Greeting, settings: &S
             Err(told(packets, stop).await)
         }
         Err(stop) => Err(told(packets, stop).await),
+    }
+}
+
+/// Hands TLS what was read ahead of it. What is wrong with that, TLS says again when it goes on.
+fn feed(connection: &mut rustls::ServerConnection, mut ahead: &[u8]) {
+    while !ahead.is_empty() {
+        let taken = connection.read_tls(&mut ahead).unwrap_or(0);
+        if taken == 0 || connection.process_new_packets().is_err() {
+            return;
+        }
     }
 }
 

@@ -1,0 +1,116 @@
+//! `/v1/channels` and `holdpoint webhooks`.
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use holdpoint::config::notify::{Content, NotifyConfig, SlackConfig, SlackMode};
+use holdpoint::identity::secret::Secret;
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::cli::run;
+use crate::rig::{Rig, problem};
+
+/// A port that nobody listens on.
+const NOWHERE: &str = "http://127.0.0.1:9/hook";
+
+#[tokio::test]
+async fn channels_are_for_administrators() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/v1/channels", "admin").await.json, json!({ "channels": [] }));
+    for path in ["/v1/channels", "/v1/channels/siem"] {
+        assert_eq!(problem(&rig.get(path, "reader").await), (403, "forbidden"));
+    }
+    assert_eq!(problem(&rig.get("/v1/channels/siem", "admin").await), (404, "not-found"));
+    assert_eq!(problem(&rig.call("POST", "/v1/channels/siem:test", "dana", &[], None).await), (403, "forbidden"));
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_tested_and_replayed() {
+    let mut rig = Rig::new().await;
+    rig.with_webhook(NOWHERE);
+    let id = rig.pending("bot").await;
+    let end = tokio::time::Instant::now() + Duration::from_secs(10);
+    let page = loop {
+        let page = rig.get("/v1/channels/siem", "admin").await.json;
+        if page["deliveries"][0]["attempts"] == 1 {
+            break page;
+        }
+        assert!(tokio::time::Instant::now() < end, "{page}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let delivery = &page["deliveries"][0];
+    assert_eq!((&delivery["event"], &delivery["approval_id"]), (&json!("approval.requested"), &json!(id)));
+    assert_eq!((&delivery["state"], delivery["trouble"].is_string()), (&json!("waiting"), true));
+    let channel = rig.get("/v1/channels", "admin").await.json;
+    assert_eq!(channel["channels"][0]["target"], "http://127.0.0.1");
+    assert_eq!(channel["channels"][0]["waiting"], 1);
+    let tested = rig.call("POST", "/v1/channels/siem:test", "admin", &[], None).await;
+    assert_eq!((tested.status, &tested.json["ok"]), (200, &json!(false)));
+    let replayed = rig.call("POST", "/v1/channels/siem:replay", "admin", &[], Some(json!({ "ids": ["evt_x"] }))).await;
+    assert_eq!(replayed.json["replayed"], 0);
+    assert_eq!(problem(&rig.call("POST", "/v1/channels/siem:drop", "admin", &[], None).await), (404, "not-found"));
+    assert_eq!(problem(&rig.get("/v1/channels/siem?page_size=0", "admin").await), (400, "bad-request"));
+}
+
+#[tokio::test]
+async fn command_line_shows_channels_and_says_what_went_wrong() {
+    let mut rig = Rig::new().await;
+    rig.with_webhook(NOWHERE);
+    let (url, token) = (rig.serve(None).await, rig.token_text("admin"));
+    let listed = run(&url, &token, &["webhooks", "list"]).await;
+    assert!(listed.out.contains("siem") && listed.out.contains("webhook") && listed.code == 0, "{}", listed.out);
+    let tested = run(&url, &token, &["webhooks", "test", "siem"]).await;
+    assert_eq!((tested.code, tested.out.as_str()), (1, ""), "{}", tested.err);
+    let shown = run(&url, &token, &["webhooks", "show", "siem", "-o", "json"]).await;
+    assert_eq!((shown.code, shown.json()), (0, json!([])));
+    let replayed = run(&url, &token, &["webhooks", "replay", "siem", "--within", "1h"]).await;
+    assert_eq!((replayed.code, replayed.err.trim()), (0, "siem: 0 under way again"));
+    assert_eq!(run(&url, &token, &["webhooks", "test", "nowhere"]).await.code, 2);
+}
+
+fn slack() -> NotifyConfig {
+    let slack = SlackConfig {
+        name: "slack".into(),
+        bot_token: Secret::new("xoxb-1"),
+        mode: SlackMode::Http { signing_secret: Secret::new("signing") },
+        channel: "C1".into(),
+        team_ids: vec!["T1".into()],
+        people: [("U1".to_owned(), "dana".to_owned())].into(),
+        content: Content::Full,
+        api_url: "http://127.0.0.1:9/api".into(),
+        allow_private: true,
+    };
+    NotifyConfig { slack: Some(slack), ..NotifyConfig::default() }
+}
+
+#[tokio::test]
+async fn slacks_requests_need_its_signature_and_no_token() {
+    let mut rig = Rig::new().await;
+    let path = "/v1/slack/interactive";
+    let body = b"payload=%7B%22type%22%3A%22view_submission%22%2C%22view%22%3A%7B%7D%7D".to_vec();
+    assert_eq!(rig.raw("POST", path, "", &[], body.clone()).await.status, 401);
+    rig.with_notify(&slack());
+    let seconds = rig.state.clock.now().as_millis() / 1000;
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing").unwrap();
+    mac.update(format!("v0:{seconds}:").as_bytes());
+    mac.update(&body);
+    let (seconds, signature) = (seconds.to_string(), format!("v0={}", hex::encode(mac.finalize().into_bytes())));
+    let headers = [("x-slack-request-timestamp", seconds.as_str()), ("x-slack-signature", signature.as_str())];
+    assert_eq!(rig.raw("POST", path, "", &headers[..1], body.clone()).await.status, 401);
+    assert_eq!(rig.raw("POST", path, "dana", &[], body.clone()).await.status, 401, "a token is no signature");
+    let answer = rig.raw("POST", path, "", &headers, body.clone()).await;
+    assert_eq!((answer.status, &answer.json["response_action"]), (200, &json!("errors")));
+    assert_eq!(rig.raw("POST", path, "", &headers, body).await.status, 401, "replayed");
+}
+
+#[tokio::test]
+async fn one_time_codes_that_nobody_gave_out_tie_nothing() {
+    let mut rig = Rig::new().await;
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
+    rig.with_notify(&slack());
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
+    assert_eq!(problem(&rig.call("POST", "/v1/slack/links/x", "dana", &[], None).await), (404, "not-found"));
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "reader").await), (403, "forbidden"));
+    assert_eq!(problem(&rig.get("/v1/slack/links/x", "").await), (401, "unauthorized"));
+}
