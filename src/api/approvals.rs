@@ -209,6 +209,7 @@ pub fn refused(id: &str, error: DecisionError) -> Problem {
         }
         DecisionError::DigestMismatch => (Kind::DigestMismatch, "this is not the digest of what is asked".into()),
         DecisionError::Expired => (Kind::Expired, format!("{id} expired; the agent has to ask again")),
+        DecisionError::TooManyComments => (Kind::Conflict, error.to_string()),
         DecisionError::ReasonRequired => (Kind::ReasonRequired, "say why: `reason` is empty".into()),
     };
     Problem::new(kind, detail).about(id, None)

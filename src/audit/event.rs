@@ -102,6 +102,17 @@ pub enum Event {
         /// Why not.
         why: String,
     },
+    /// A person made a remark on a request.
+    ApprovalCommented {
+        /// Which.
+        approval: ApprovalId,
+        /// Who.
+        person: PersonName,
+        /// The remark.
+        text: String,
+        /// Surface.
+        via: String,
+    },
     /// An approval changed its state.
     ApprovalState {
         /// Which.
@@ -234,6 +245,7 @@ impl Event {
             | Self::ApprovalRequested { approval, .. }
             | Self::ApprovalDecided { approval, .. }
             | Self::DecisionRefused { approval, .. }
+            | Self::ApprovalCommented { approval, .. }
             | Self::ApprovalState { approval, .. }
             | Self::ApprovalUnchanged { approval, .. }
             | Self::GrantChanged { approval, .. }

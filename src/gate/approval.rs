@@ -100,6 +100,19 @@ pub struct Review {
     pub digest_seen: String,
 }
 
+/// A remark of somebody who may look at the request. It decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Who.
+    pub person: PersonName,
+    /// In the person's words.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+    /// The surface.
+    pub via: String,
+}
+
 /// What the requester claims; an agent can lie, so it is shown as claimed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -232,6 +245,9 @@ pub struct Approval {
     pub decided_at: Option<Timestamp>,
     /// Decisions so far.
     pub reviews: Vec<Review>,
+    /// Remarks so far, at most 50.
+    #[serde(default)]
+    pub comments: Vec<Comment>,
     /// A client is connected and waiting right now (not stored).
     #[serde(default)]
     pub waiting: bool,

@@ -65,6 +65,9 @@ pub enum DecisionError {
     /// A reason has to be given.
     #[error("a reason is required")]
     ReasonRequired,
+    /// The request has as many remarks as it can hold.
+    #[error("there are too many comments on it already")]
+    TooManyComments,
     /// The gate cannot keep the decision safe; try again.
     #[error("the decision could not be recorded: {0}")]
     Store(String),

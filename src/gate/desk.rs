@@ -225,6 +225,23 @@ impl Desk {
         decided.unwrap_or_else(|| Err(DecisionError::Store(STOPPED.to_owned())))
     }
 
+    /// Adds a remark of a person who may look at the request; recorded first, and told like any other change. It decides
+    /// nothing, but the version grows: who decides next has to have seen it.
+    ///
+    /// # Errors
+    /// See [`DecisionError`].
+    pub async fn comment(
+        &self,
+        id: &ApprovalId,
+        person: Person,
+        text: String,
+        via: &str,
+    ) -> Result<Approval, DecisionError> {
+        let (id, via) = (id.clone(), via.to_owned());
+        let commented = self.ask(|reply| Command::Comment { id, person, text, via, reply }).await;
+        commented.unwrap_or_else(|| Err(DecisionError::Store(STOPPED.to_owned())))
+    }
+
     /// Takes a given approval back before it is used. Approvers may, and those who stand behind the request.
     ///
     /// # Errors

@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::gate::approval::{Approval, Execution, Request, Review, State, Verdict};
+use crate::gate::approval::{Approval, Comment, Execution, Request, Review, State, Verdict};
 use crate::gate::decision::{Decision, DecisionError};
 use crate::gate::quorum::{self, Chain, Standing};
 use crate::gate::refusal::one_line;
 use crate::identity::ids::ApprovalId;
+use crate::identity::person::Person;
 
 const REASON_CHARS_MAX: usize = 1000;
+/// Most remarks on one approval.
+pub const COMMENTS_MAX: usize = 50;
 
 /// Deadlines of a new approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,7 @@ impl Approval {
             use_by: None,
             decided_at: None,
             reviews: Vec::new(),
+            comments: Vec::new(),
             waiting: false,
             execution: None,
         }
@@ -145,6 +149,23 @@ impl Approval {
             return Err(DecisionError::DigestMismatch);
         }
         Ok(())
+    }
+
+    /// Adds a remark, whatever the state: it decides nothing.
+    ///
+    /// # Errors
+    /// [`DecisionError::ReasonRequired`] if it is blank; [`DecisionError::TooManyComments`] above [`COMMENTS_MAX`].
+    pub fn comment(&self, person: &Person, text: &str, via: &str, now: Timestamp) -> Result<Self, DecisionError> {
+        let text = one_line(text, REASON_CHARS_MAX);
+        if text.is_empty() {
+            return Err(DecisionError::ReasonRequired);
+        }
+        if self.comments.len() >= COMMENTS_MAX {
+            return Err(DecisionError::TooManyComments);
+        }
+        let mut next = self.next();
+        next.comments.push(Comment { person: person.name.clone(), text, at: now, via: via.to_owned() });
+        Ok(next)
     }
 
     /// Nobody decided in time.

@@ -150,6 +150,35 @@ async fn a_stale_click_is_refused_with_what_is_true_now_and_what_was_typed() {
 }
 
 #[tokio::test]
+async fn a_comment_decides_nothing_and_whoever_decides_next_has_seen_it() {
+    let rig = Rig::new().await;
+    let id = rig.pending("bot").await;
+    let (mut dana, mut mia) = (visitor(&rig, "dana").await, visitor(&rig, "mia").await);
+    let seen = look(&mut dana, &rig, &id).await;
+    let page = look(&mut mia, &rig, &id).await;
+    let blank = press(&mut mia, &rig, &page, &id, &[("verb", "comment"), ("reason", " ")]).await;
+    assert_eq!(blank.status, 422);
+    let done = press(&mut mia, &rig, &page, &id, &[("verb", "comment"), ("reason", "it is <for> me")]).await;
+    assert_eq!((done.status, state(&rig, &id).await.as_str()), (303, "pending"), "the owner may speak");
+    let stale = press(&mut dana, &rig, &seen, &id, &[("verb", "approve")]).await;
+    assert_eq!(stale.status, 412);
+    assert!(stale.has("it is &lt;for&gt; me"), "{}", stale.text);
+    let by_api =
+        rig.call("POST", &format!("/v1/approvals/{id}:comment"), "otto", &[], Some(json!({"reason": "hm"}))).await;
+    assert_eq!((by_api.status, &by_api.json["comments"][1]["text"]), (200, &json!("hm")), "{}", by_api.json);
+    let records = rig.get("/v1/audit/events?limit=1000", "auditor").await.json.to_string();
+    assert!(records.contains("approval_commented") && records.contains("it is <for> me"));
+    for number in 2..50 {
+        let said = json!({"reason": format!("more {number}")});
+        let path = format!("/v1/approvals/{id}:comment");
+        assert_eq!(rig.call("POST", &path, "otto", &[], Some(said)).await.status, 200);
+    }
+    let path = format!("/v1/approvals/{id}:comment");
+    let full = rig.call("POST", &path, "otto", &[], Some(json!({"reason": "x"}))).await;
+    assert_eq!(full.status, 409);
+}
+
+#[tokio::test]
 async fn missing_buttons_are_explained() {
     let rig = Rig::new().await;
     let id = rig.pending_with("bot", 2).await;

@@ -1,4 +1,4 @@
-//! `POST /v1/approvals/{id}:approve|:deny|:revoke|:withdraw`. Who decides comes from the token, never from the body.
+//! `POST /v1/approvals/{id}:approve|:deny|:revoke|:withdraw|:comment`. Who decides comes from the token, never from the body.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -46,6 +46,8 @@ pub enum Verb {
     Revoke,
     /// Take the request back, as somebody behind it.
     Withdraw,
+    /// Make a remark, which decides nothing.
+    Comment,
 }
 
 impl Verb {
@@ -56,16 +58,18 @@ impl Verb {
             "deny" => Some(Self::Deny),
             "revoke" => Some(Self::Revoke),
             "withdraw" => Some(Self::Withdraw),
+            "comment" => Some(Self::Comment),
             _ => None,
         }
     }
 }
 
-/// Decides: `approve`, `deny`, `revoke` (take back what was approved and not used) or `withdraw` (as the agent's owner).
+/// Decides: `approve`, `deny`, `revoke` (take back what was approved and not used) `withdraw` (as the agent's owner) or
+/// `comment` (a remark in `reason`, which decides nothing).
 #[utoipa::path(post, path = "/v1/approvals/{id}:{verb}", tag = "approvals", request_body = DecisionBody,
     security(("token" = ["approvals:decide"])),
     params(("id" = String, Path, description = "The id, or a prefix of it that is unique"),
-        ("verb" = String, Path, description = "`approve`, `deny`, `revoke` or `withdraw`"),
+        ("verb" = String, Path, description = "`approve`, `deny`, `revoke`, `withdraw` or `comment`"),
         ("If-Match" = Option<String>, Header, description = "The version that was shown, as in its ETag"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key gives the same answer")),
     responses((status = 200, body = shape::ApprovalShape, headers(("ETag" = String, description = "The new version"))),
@@ -80,7 +84,10 @@ pub async fn decide(
     caller.require(Scope::ApprovalsDecide)?;
     let (id, verb) = id_and_verb.rsplit_once(':').unwrap_or((&id_and_verb, ""));
     let verb = Verb::named(verb).ok_or_else(|| {
-        Problem::new(Kind::NotFound, "say what to do: `:approve`, `:deny`, `:revoke` or `:withdraw` after the id")
+        Problem::new(
+            Kind::NotFound,
+            "say what to do: `:approve`, `:deny`, `:revoke`, `:withdraw` or `:comment` after the id",
+        )
     })?;
     let if_version = if_match(&headers)?;
     let body = DecisionBody { reason: reason(body.reason)?, ..body };
@@ -141,6 +148,10 @@ pub async fn carry_out(
             Ok(()) => state.desk.revoke(&id, decision.person, decision.reason).await,
             Err(error) => Err(error),
         },
+        Verb::Comment => {
+            let text = decision.reason.unwrap_or_default();
+            state.desk.comment(&id, decision.person, text, &decision.via).await
+        }
         Verb::Withdraw => return withdraw(state, approval, decision).await,
     };
     done.map_err(|error| refused(id.as_str(), error))

@@ -99,6 +99,7 @@ fn approval_of(event: &audit::Event) -> Option<&ApprovalId> {
     match event {
         audit::Event::ApprovalRequested { approval, .. }
         | audit::Event::ApprovalDecided { approval, .. }
+        | audit::Event::ApprovalCommented { approval, .. }
         | audit::Event::ApprovalState { approval, .. }
         | audit::Event::Intent { approval, .. } => Some(approval),
         _ => None,

@@ -31,6 +31,8 @@ pub struct ApprovalShape {
     pub decided_at: Option<String>,
     /// Decisions so far.
     pub reviews: Vec<ReviewShape>,
+    /// Remarks so far.
+    pub comments: Vec<CommentShape>,
     /// A client is connected and waiting right now.
     pub waiting: bool,
     /// How it ran.
@@ -177,6 +179,20 @@ pub struct ReviewShape {
     pub groups: Vec<String>,
     /// The digest the person was shown.
     pub digest_seen: String,
+}
+
+/// A remark; it decides nothing.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Comment)]
+pub struct CommentShape {
+    /// Who.
+    pub person: String,
+    /// In the person's words.
+    pub text: String,
+    /// When.
+    pub at: String,
+    /// The surface.
+    pub via: String,
 }
 
 /// How it ended.

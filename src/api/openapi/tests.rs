@@ -100,7 +100,7 @@ fn full_approval() -> Value {
     let at = "2026-11-21T05:30:00Z";
     json!({
         "id": "apr_0000000000000000", "version": 1, "state": "pending", "created_at": at, "expires_at": at,
-        "use_within_seconds": 900, "use_by": at, "decided_at": at, "waiting": true,
+        "use_within_seconds": 900, "use_by": at, "decided_at": at, "waiting": true, "comments": [{"person": "p", "text": "t", "at": at, "via": "api"}],
         "request": {
             "digest": "d", "rules_version": "r", "classes": [], "masked_columns": [], "in_transaction": false,
             "rows_so_far": 1, "reason_required": true, "assurance": "oidc", "stages": [{"groups": ["dba"], "needed": 1}],

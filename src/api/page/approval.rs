@@ -71,6 +71,7 @@ fn done(verb: &str) -> Option<&'static str> {
         Verb::Deny => Some("Your no is recorded, and the agent is told."),
         Verb::Revoke => Some("The yes is taken back."),
         Verb::Withdraw => Some("The request is taken back."),
+        Verb::Comment => Some("Your comment is recorded."),
     }
 }
 
@@ -140,6 +141,9 @@ fn checked(visitor: &Visitor, approval: &Approval, fields: &DecisionFields) -> R
     let reason = reason(fields.reason.clone())?;
     if verb == Verb::Deny && reason.is_none() {
         return Err(Problem::new(Kind::ReasonRequired, "nothing was decided: say why not, the agent reads it"));
+    }
+    if verb == Verb::Comment && reason.is_none() {
+        return Err(Problem::new(Kind::ReasonRequired, "there is nothing in the comment"));
     }
     if verb == Verb::Approve && is_long(&approval.request) && fields.read.is_none() {
         let detail = "nothing was decided: the statement is long, so say that you have read it to its end";

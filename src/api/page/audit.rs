@@ -61,9 +61,14 @@ pub async fn check(
 ) -> Result<Response, Problem> {
     visitor.check_form(&state, &headers, &fields.token)?;
     admit(&state, &visitor, "audit check").await?;
-    let _turn = Turn::take()?;
+    let turn = Turn::take()?;
     let (store, key) = (Arc::clone(state.audit.store()), state.audit.verifier().clone());
-    let checked = tokio::task::spawn_blocking(move || verify_store(store.as_ref(), key)).await;
+    // The check goes on when the visitor does not wait for it, and its turn with it.
+    let checked = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        verify_store(store.as_ref(), key)
+    })
+    .await;
     let result = match checked.map_err(|error| Problem::unavailable("the audit log", error))? {
         Ok(report) => good(&report),
         Err(why) => alert(&format!("The log is not what it should be: {why}.")),

@@ -41,6 +41,14 @@ pub fn panel(state: &ApiState, visitor: &Visitor, resource: &Resource, typed: &T
                 h3 { "Said so far" }
                 ul.plain { @for review in &approval.reviews { li { (said(review)) } } }
             }
+            @if !approval.comments.is_empty() {
+                h3 { "Comments" }
+                ul.plain {
+                    @for comment in &approval.comments {
+                        li { b { (line(&comment.person.0)) } " " (time(comment.at)) ": " (line(&comment.text)) }
+                    }
+                }
+            }
             (buttons(state, visitor, approval, typed))
         }
     }
@@ -107,6 +115,15 @@ fn buttons(state: &ApiState, visitor: &Visitor, approval: &Approval, typed: &Typ
             },
             (Err(_), State::Approved) => (take_back(visitor, approval, "revoke", "Take the yes back")),
             (Err(error), _) => p.why { (why_not(error)) },
+        }
+        details id="comment" {
+            summary { "Comment…" }
+            form method="post" action={ "/a/" (approval.id) } {
+                (hidden(visitor, approval))
+                label for="comment-text" { "Comment for other people; the agent does not read it" }
+                input id="comment-text" name="reason" type="text" maxlength=(REASON_CHARS_MAX);
+                button type="submit" name="verb" value="comment" { "Comment" }
+            }
         }
         @if behind && approval.state == State::Pending {
             (take_back(visitor, approval, "withdraw", "Take the request back"))

@@ -20,6 +20,7 @@ pub(super) enum Command {
     Finish { id: ApprovalId, end: End, reply: Answer<(), DeskError> },
     Withdraw { id: ApprovalId, number: Option<u64>, why: String, reply: Answer<(), DeskError> },
     Decide { id: ApprovalId, decision: Box<Decision>, reply: Answer<Approval, DecisionError> },
+    Comment { id: ApprovalId, person: Person, text: String, via: String, reply: Answer<Approval, DecisionError> },
     Revoke { id: ApprovalId, person: Person, reason: Option<String>, reply: Answer<Approval, DecisionError> },
     Kill { agent: AgentName, on: bool, by: Person, reply: Answer<(), DeskError> },
 }
@@ -33,6 +34,7 @@ impl Command {
             | Self::Finish { id, .. }
             | Self::Withdraw { id, .. }
             | Self::Decide { id, .. }
+            | Self::Comment { id, .. }
             | Self::Revoke { id, .. } => Some(id),
         }
     }

@@ -41,6 +41,13 @@ impl Desk {
                 self.stage_end(&id, |approval| approval.withdraw(now), why, reply, batch);
             }
             Command::Decide { id, decision, reply } => self.stage_decision(id, &decision, reply, batch),
+            Command::Comment { id, person, text, via, reply } => match self.commented(&id, &person, &text, &via) {
+                Ok((approval, next, events)) => {
+                    batch.change(&approval, next, events);
+                    batch.replies.push(Reply::Approval { id, reply });
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
             Command::Revoke { id, person, reason, reply } => match self.revoked(&id, &person, reason) {
                 Ok((approval, next, events)) => {
                     batch.change(&approval, next, events);
@@ -209,6 +216,21 @@ impl Desk {
         let chain = self.chain(&approval).map_err(|error| DecisionError::Store(error.to_string()))?;
         let decided = approval.decide(decision, &chain, self.parts.clock.now())?;
         Ok((approval, decided))
+    }
+
+    fn commented(
+        &self,
+        id: &ApprovalId,
+        person: &Person,
+        text: &str,
+        via: &str,
+    ) -> Result<(Approval, Approval, Vec<Event>), DecisionError> {
+        let approval = self.for_decision(id)?;
+        let next = approval.comment(person, text, via, self.parts.clock.now())?;
+        let text = next.comments.last().map(|comment| comment.text.clone()).unwrap_or_default();
+        let event =
+            Event::ApprovalCommented { approval: id.clone(), person: person.name.clone(), text, via: via.to_owned() };
+        Ok((approval, next, vec![event]))
     }
 
     fn revoked(
