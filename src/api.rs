@@ -7,7 +7,6 @@ pub mod admin;
 pub mod approvals;
 pub mod auth;
 pub mod extract;
-pub mod grants;
 pub mod health;
 pub mod layers;
 pub mod openapi;
@@ -15,7 +14,6 @@ pub mod page;
 pub mod problem;
 pub mod serve;
 pub mod signin;
-pub mod slack;
 pub mod state;
 
 use axum::Router;
@@ -24,7 +22,7 @@ use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 
 use crate::api::admin::{agents, audit, channels, rules, tokens};
-use crate::api::approvals::{decide, events};
+use crate::api::approvals::{decide, events, grants, slack};
 use crate::api::problem::{Kind, Problem};
 use crate::api::signin::people;
 use crate::api::state::ApiState;

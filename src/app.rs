@@ -22,9 +22,11 @@ use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::gate::budget::Budgets;
 use crate::gate::desk::grants::{Grants, GrantsParts};
 use crate::gate::desk::pace::PaceLimits;
 use crate::gate::desk::{Desk, DeskLimits, DeskParts};
+use crate::gate::inherit::Inheritance;
 use crate::identity::agent::Agent;
 use crate::identity::ids::AgentName;
 use crate::identity::person::Person;
@@ -38,6 +40,9 @@ use crate::session::services::Services;
 use crate::session::shared::{AgentDirectory, RefusalSink, Shared};
 use crate::session::{mysql, postgres};
 use crate::store::rocks::RocksStore;
+
+/// What was used of budgets is written this often.
+const BUDGETS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The system's clock.
 pub struct SystemClock;
@@ -114,6 +119,7 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
         background.spawn(keeper.clone().run(config.limits.catalog_refresh, running.draining.clone()));
     }
     background.spawn(signals::watch(running.rules.clone(), reread, running.draining.clone()));
+    background.spawn(flush_budgets(running.services.clone()));
     let (notifier, notifier_ends) = (running.notifier.clone(), ended.clone());
     let notifier_task = tokio::spawn(async move { notifier.run(notifier_ends).await });
     let (desk, desk_ends) = (running.services.desk.clone(), ended.clone());
@@ -125,7 +131,7 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     let services = running.services.clone();
     let on_established = move |established: Established| serve_one(services.clone(), established);
     let postgres =
-        crate::session::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
+        crate::session::login::accept::run(postgres, running.shared.clone(), running.draining.clone(), on_established);
     let mysql = serve_mysql(mysql, &running);
     tokio::join!(postgres, mysql);
     // Sessions are over: nothing new can be asked. The API goes last, so that people see how it ended.
@@ -135,9 +141,22 @@ pub async fn run(config: Config, reread: Reread) -> anyhow::Result<()> {
     // What the last changes tell is in the outbox, or in the store for the next start.
     let _notifier_ended = notifier_task.await;
     background.shutdown().await;
+    if let Err(error) = running.services.budgets.flush(running.services.clock.now()).await {
+        tracing::error!(%error, "budgets were not written: agents will seem to have used what was reserved");
+    }
     running.services.audit.close().await;
     tracing::info!("holdpoint stopped");
     Ok(())
+}
+
+/// Writes what agents used of their budgets from time to time, so that the store's counts come down to it.
+async fn flush_budgets(services: Arc<Services>) {
+    loop {
+        tokio::time::sleep(BUDGETS_EVERY).await;
+        if let Err(error) = services.budgets.flush(services.clock.now()).await {
+            tracing::warn!(%error, "budgets were not written, tried again later");
+        }
+    }
 }
 
 /// Serves MySQL clients, if anybody is to, until the process drains.
@@ -147,7 +166,13 @@ async fn serve_mysql(listener: Option<TcpListener>, running: &Running) {
     let (services, shared) = (running.services.clone(), running.shared.clone());
     let on_established =
         move |established: MysqlEstablished| serve_one_mysql(services.clone(), shared.clone(), established);
-    crate::session::accept::run_mysql(listener, running.shared.clone(), running.draining.clone(), on_established).await;
+    crate::session::login::accept::run_mysql(
+        listener,
+        running.shared.clone(),
+        running.draining.clone(),
+        on_established,
+    )
+    .await;
 }
 
 async fn serve_one_mysql(services: Arc<Services>, shared: Arc<Shared>, established: MysqlEstablished) {
@@ -216,10 +241,12 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     let probe_key: [u8; 32] =
         Sha256::new().chain_update(b"holdpoint login probe\n").chain_update(*master).finalize().into();
     let shared = Shared::new(config.clone(), Arc::new(Directory(store.clone())), refusals, probe_key)?;
+    let inheritance = Arc::new(Inheritance::open(store.clone()).context("inherited classes cannot be read")?);
+    let budgets = Budgets::open(store.clone()).context("budgets cannot be read")?;
     let keepers: BTreeMap<String, Arc<Keeper>> = config
         .databases
         .keys()
-        .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current()))))
+        .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current(), inheritance.clone()))))
         .collect();
     rules.know(keepers.clone(), shared.clone(), store.clone());
     let mask_keys = Arc::new(Keys::new(*master));
@@ -230,6 +257,8 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         audit: audit.clone(),
         keepers,
         mask_keys,
+        inheritance,
+        budgets,
         clock: clock.clone(),
         draining: draining.clone(),
     });

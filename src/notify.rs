@@ -13,7 +13,6 @@ pub mod http;
 pub mod notifier;
 pub mod outbox;
 mod planner;
-pub mod schedule;
 pub mod slack;
 pub mod teams;
 pub mod webhook;

@@ -1,6 +1,5 @@
 //! One client connection from accept to close: login, relay, holds, upstream, cancel.
 
-pub mod accept;
 pub mod cancel;
 mod core;
 pub mod judge;

@@ -18,6 +18,8 @@
 mod bulk;
 #[path = "scenarios/client.rs"]
 mod client;
+#[path = "scenarios/guarding.rs"]
+mod guarding;
 #[path = "scenarios/holding.rs"]
 mod holding;
 #[path = "support/holdpoint.rs"]

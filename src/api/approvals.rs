@@ -2,9 +2,11 @@
 
 pub mod decide;
 pub mod events;
+pub mod grants;
 pub mod idempotency;
 pub mod resource;
 pub mod shape;
+pub mod slack;
 
 use std::time::Duration;
 

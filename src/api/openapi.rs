@@ -8,9 +8,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::api::admin::{agents, audit, channels, rules, tokens};
-use crate::api::approvals::{self, decide, events};
+use crate::api::approvals::{self, decide, events, grants, slack};
+use crate::api::health;
 use crate::api::signin::people;
-use crate::api::{grants, health, slack};
 
 #[derive(OpenApi)]
 #[openapi(

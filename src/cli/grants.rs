@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::api::grants::{GrantBody, GrantList, GrantReason, NewGrant};
+use crate::api::approvals::grants::{GrantBody, GrantList, GrantReason, NewGrant};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, print};

@@ -4,6 +4,8 @@
 //! A statement reserves before it runs, and the store knows of the reservation first: a crash can make an agent look as if it
 //! had used more than it did (by what was reserved, and one block), never less.
 
+mod lines;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +16,13 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::gate::budget::lines::{ClassLine, Width, lines_of};
 use crate::identity::ids::AgentName;
 use crate::identity::store::StoreError;
 use crate::policy::budget::{Allowance, Charge, Line};
 
-/// A window is counted in so many parts; a part leaves it whole.
-const PARTS: u32 = 60;
 /// Most parts kept for one count; beyond, the oldest are joined and leave the window together.
 const SPANS_MAX: usize = 512;
-/// A block reserved ahead is this part of the budget, and at most so many.
-const BLOCK_SHARE: u64 = 20;
-const BLOCK_MAX: u64 = 1000;
-
 /// What was used in one part of the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -98,11 +95,32 @@ struct Counter {
 }
 
 type Key = (AgentName, Arc<str>);
+type Counters = HashMap<Key, Counter>;
+
+/// What a statement that was judged wants to reserve.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// Rows.
+    pub rows: u64,
+    /// What was left when it was judged.
+    pub judged: Allowance,
+}
+
+impl Wish {
+    /// What made no difference when it was judged makes none now.
+    fn fits(self, left: Allowance) -> bool {
+        let rows = match (self.judged.rows, left.rows) {
+            (Some(before), Some(now)) => self.rows > before || self.rows <= now,
+            _ => true,
+        };
+        rows && (self.judged.probes == Some(0) || left.probes != Some(0))
+    }
+}
 
 /// All counts.
 pub struct Budgets {
     store: Arc<dyn BudgetStore>,
-    counters: Mutex<HashMap<Key, Counter>>,
+    counters: Mutex<Counters>,
     /// One writer at a time: what is written last is the newest.
     writing: WriteTurn<()>,
 }
@@ -125,14 +143,7 @@ impl Budgets {
         if charge.is_empty() {
             return Allowance::default();
         }
-        let counters = self.counters.lock();
-        let used = |line: &Line| {
-            let counter = counters.get(&(agent.clone(), line.class.clone()));
-            counter.map(|counter| counter.used(line.per, now).plus(counter.reserved)).unwrap_or_default()
-        };
-        let rows = charge.rows.iter().map(|line| line.most.saturating_sub(used(line).rows)).min();
-        let probes = charge.probes.iter().map(|line| line.most.saturating_sub(used(line).probes)).min();
-        Allowance { rows, probes }
+        left(&self.counters.lock(), agent, charge, now)
     }
 
     /// Reserves up to `rows` rows and the statement's look-up, before it is sent. Costs a write only when the block reserved
@@ -147,19 +158,55 @@ impl Budgets {
         rows: u64,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        let reservation =
-            Reservation { budgets: self.clone(), agent: agent.clone(), lines: lines_of(charge), left: rows };
-        if !self.promise(&reservation, now) {
-            return Ok(reservation);
+        let reservation = self.reservation(agent, charge, rows);
+        let uncovered = Self::promise(&mut self.counters.lock(), &reservation, now);
+        self.covered(reservation, uncovered, now).await
+    }
+
+    /// The same, if what is left still allows it: `None` if other statements used it up since `judged` was asked. Of many
+    /// that ask at once, only as many get it as there is room for.
+    ///
+    /// # Errors
+    /// The store fails; the statement must not run then.
+    pub async fn reserve_within(
+        self: &Arc<Self>,
+        agent: &AgentName,
+        charge: &Charge,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Result<Option<Reservation>, StoreError> {
+        let mut reservation = self.reservation(agent, charge, wish.rows);
+        let uncovered = {
+            let mut counters = self.counters.lock();
+            if !wish.fits(left(&counters, agent, charge, now)) {
+                // Nothing was promised, so nothing is to be given back.
+                reservation.left = 0;
+                return Ok(None);
+            }
+            Self::promise(&mut counters, &reservation, now)
+        };
+        self.covered(reservation, uncovered, now).await.map(Some)
+    }
+
+    fn reservation(self: &Arc<Self>, agent: &AgentName, charge: &Charge, rows: u64) -> Reservation {
+        Reservation { budgets: self.clone(), agent: agent.clone(), lines: lines_of(charge), left: rows }
+    }
+
+    async fn covered(
+        &self,
+        reservation: Reservation,
+        uncovered: bool,
+        now: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        if uncovered {
+            // Dropping the reservation on the way takes the promise back.
+            self.write(now).await?;
         }
-        // Dropping the reservation on the way takes the promise back.
-        self.write(now).await?;
         Ok(reservation)
     }
 
     /// Adds the promise; `true` if the store must know of it first.
-    fn promise(&self, reservation: &Reservation, now: Timestamp) -> bool {
-        let mut counters = self.counters.lock();
+    fn promise(counters: &mut Counters, reservation: &Reservation, now: Timestamp) -> bool {
         let mut uncovered = false;
         for line in &reservation.lines {
             let counter = counters.entry((reservation.agent.clone(), line.class.clone())).or_default();
@@ -254,6 +301,16 @@ impl Budgets {
     }
 }
 
+fn left(counters: &Counters, agent: &AgentName, charge: &Charge, now: Timestamp) -> Allowance {
+    let used = |line: &Line| {
+        let counter = counters.get(&(agent.clone(), line.class.clone()));
+        counter.map(|counter| counter.used(line.per, now).plus(counter.reserved)).unwrap_or_default()
+    };
+    let rows = charge.rows.iter().map(|line| line.most.saturating_sub(used(line).rows)).min();
+    let probes = charge.probes.iter().map(|line| line.most.saturating_sub(used(line).probes)).min();
+    Allowance { rows, probes }
+}
+
 impl Counter {
     fn used(&self, per: Duration, now: Timestamp) -> Amount {
         let counting = self.spans.iter().filter(|span| span.until.after(per) > now);
@@ -280,63 +337,6 @@ impl Counter {
             next.probes = next.probes.saturating_add(oldest.probes);
         }
     }
-}
-
-/// How long one part lasts, and how long parts are kept.
-#[derive(Clone, Copy, Debug)]
-struct Width {
-    part: Duration,
-    keep: Duration,
-}
-
-impl Width {
-    fn end(self, now: Timestamp) -> Timestamp {
-        let part = i64::try_from(self.part.as_millis()).unwrap_or(i64::MAX).max(1);
-        let start = now.as_millis().div_euclid(part).saturating_mul(part);
-        Timestamp::from_millis(start.saturating_add(part))
-    }
-}
-
-/// One class of a reservation, all its windows taken together.
-#[derive(Clone, Debug)]
-struct ClassLine {
-    class: Arc<str>,
-    counts_rows: bool,
-    probes: u64,
-    block: Amount,
-    width: Width,
-}
-
-fn lines_of(charge: &Charge) -> Vec<ClassLine> {
-    let mut lines: Vec<ClassLine> = Vec::new();
-    let all = charge.rows.iter().map(|line| (line, true)).chain(charge.probes.iter().map(|line| (line, false)));
-    for (line, rows) in all {
-        let block = (line.most / BLOCK_SHARE).min(BLOCK_MAX);
-        let at = lines.iter().position(|known| known.class == line.class).unwrap_or(lines.len());
-        if at == lines.len() {
-            lines.push(ClassLine {
-                class: line.class.clone(),
-                counts_rows: false,
-                probes: 0,
-                block: Amount::default(),
-                width: Width { part: line.per / PARTS, keep: line.per },
-            });
-        }
-        let Some(known) = lines.get_mut(at) else { continue };
-        known.width.part = known.width.part.min(line.per / PARTS);
-        known.width.keep = known.width.keep.max(line.per);
-        match rows {
-            true => {
-                known.counts_rows = true;
-                known.block.rows = known.block.rows.max(block);
-            }
-            false => {
-                known.probes = 1;
-                known.block.probes = known.block.probes.max(block);
-            }
-        }
-    }
-    lines
 }
 
 /// Rows promised to one statement. Dropped, it gives back what was not used.

@@ -1,6 +1,8 @@
 //! Carries out the deliveries of one channel: those about one approval one after the other, different ones side by side,
 //! failed ones again and again until they are given up.
 
+pub mod schedule;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,6 @@ use crate::identity::store::StoreError;
 use crate::notify::channel::{Channel, Outcome};
 use crate::notify::notifier::Ground;
 use crate::notify::outbox::{Delivery, Progress};
-use crate::notify::schedule;
 
 /// The oldest waiting deliveries that are looked at; the rest follow when these have ended.
 const LOOK_MAX: usize = 256;

@@ -1,6 +1,7 @@
 //! What a session of either protocol is made of beside its sockets and messages, and what both do alike: judging, holding,
 //! counting rows against a ceiling, planning masks, telling the audit. A protocol brings the rest as [`wire::Wire`].
 
+pub(super) mod dues;
 pub(super) mod hold;
 pub(super) mod judging;
 pub(super) mod reading;

@@ -2,6 +2,7 @@
 
 pub mod shelf;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -12,8 +13,9 @@ use crate::catalog::Catalog;
 use crate::identity::agent::Agent;
 use crate::masking::column::Format;
 use crate::masking::plan::Plan;
+use crate::policy::budget::Charge;
 use crate::policy::class::ClassMap;
-use crate::policy::judge::{Evidence, Subject};
+use crate::policy::judge::{Evidence, Situation, Subject};
 use crate::policy::rules::RuleSet;
 use crate::policy::ruling::{ApprovalPolicy, Effect, Ruling};
 use crate::statement::fingerprint::{Normalised, normalise};
@@ -30,12 +32,16 @@ pub struct World {
     pub rules: Arc<RuleSet>,
     /// Classes of the catalog's columns under these rules.
     pub classes: Arc<ClassMap>,
+    /// The version of what columns inherited that is in `classes`.
+    pub inherited: u64,
 }
 
 impl World {
-    /// Same rules and same catalog content.
+    /// Same rules, same catalog content, same inherited classes.
     pub fn same_as(&self, other: &Self) -> bool {
-        self.catalog.version == other.catalog.version && self.rules.version() == other.rules.version()
+        self.catalog.version == other.catalog.version
+            && self.rules.version() == other.rules.version()
+            && self.inherited == other.inherited
     }
 }
 
@@ -49,6 +55,10 @@ pub struct Judgement {
     pub evidence: Evidence,
     /// The planner's word could change the ruling, and was not asked yet.
     pub wants_estimate: bool,
+    /// What it counts against, if the rules set budgets.
+    pub charge: Charge,
+    /// Classes whose masks do not apply to its result.
+    pub reveal: BTreeSet<Arc<str>>,
     normalised: OnceLock<Normalised>,
     /// Plans made for result headers seen before.
     plans: Mutex<Vec<KeptPlan>>,
@@ -123,6 +133,8 @@ pub struct Judged {
     pub world: Arc<World>,
     /// One entry per statement; at least one.
     pub statements: Vec<Judgement>,
+    /// Some statement counts against a budget.
+    pub charged: bool,
 }
 
 impl std::fmt::Debug for Judged {
@@ -194,6 +206,8 @@ pub struct Bench<'a> {
     pub database: &'a str,
     /// Set when names cannot be trusted for now (DDL in the open transaction): every statement is opaque.
     pub blind: Option<&'static str>,
+    /// Classes that the agent asks to see.
+    pub wanted: &'a BTreeSet<String>,
 }
 
 /// Reads and judges `text`; `evidence` holds the planner's word per statement, in order, as far as it was asked.
@@ -216,21 +230,32 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
             database: bench.database,
             has_reason: true,
         };
-        let ruling =
-            bench.world.rules.judge(&subject, &statement.footprint, &bench.world.classes, bench.catalog(), evidence);
+        let World { rules, classes: map, .. } = &**bench.world;
+        let situation = Situation { subject: &subject, footprint: &statement.footprint, map, catalog: bench.catalog() };
+        let charge = rules.charge(&situation);
+        let (ruling, reveal) = match bench.wanted.is_empty() {
+            true => (rules.judge(&subject, &statement.footprint, map, bench.catalog(), evidence), BTreeSet::new()),
+            false => {
+                let answer = rules.judge_unmasking(&situation, evidence, bench.wanted);
+                (answer.ruling, answer.reveal)
+            }
+        };
         let wants_estimate = evidence == Evidence::default()
-            && bench.world.rules.needs_estimate(&statement.footprint, &bench.world.classes, bench.catalog(), &subject);
+            && rules.needs_estimate(&statement.footprint, map, bench.catalog(), &subject);
         statements.push(Judgement {
             statement,
             ruling,
             evidence,
             wants_estimate,
+            charge,
+            reveal,
             normalised: OnceLock::new(),
             plans: Mutex::default(),
             counters: OnceLock::new(),
         });
     }
-    Judged { text: Arc::from(text), world: bench.world.clone(), statements }
+    let charged = statements.iter().any(|one| !one.charge.is_empty());
+    Judged { text: Arc::from(text), world: bench.world.clone(), statements, charged }
 }
 
 impl Bench<'_> {

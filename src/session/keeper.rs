@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
+use crate::gate::inherit::Inheritance;
 use crate::policy::judge::Evidence;
 use crate::policy::rules::RuleSet;
 use crate::session::judge::World;
@@ -47,6 +48,7 @@ pub struct Keeper {
     name: Arc<str>,
     shared: Arc<Shared>,
     rules: Arc<ArcSwap<RuleSet>>,
+    inheritance: Arc<Inheritance>,
     world: ArcSwapOption<World>,
     refreshing: tokio::sync::Mutex<Instant>,
     refreshed: Mutex<u64>,
@@ -58,11 +60,12 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper that has read nothing yet.
-    pub fn new(name: &str, shared: Arc<Shared>, rules: Arc<ArcSwap<RuleSet>>) -> Self {
+    pub fn new(name: &str, shared: Arc<Shared>, rules: Arc<ArcSwap<RuleSet>>, inheritance: Arc<Inheritance>) -> Self {
         Self {
             name: Arc::from(name),
             shared,
             rules,
+            inheritance,
             world: ArcSwapOption::empty(),
             refreshing: tokio::sync::Mutex::new(Instant::now()),
             refreshed: Mutex::new(0),
@@ -72,11 +75,17 @@ impl Keeper {
         }
     }
 
-    /// The present picture if it is up to date with the rules. Costs a few nanoseconds: asked for every statement.
+    /// The present picture if it is up to date with the rules and with what columns inherited. Costs a few nanoseconds: asked for every statement.
     pub fn present(&self) -> Option<Arc<World>> {
         let rules = self.rules.load();
         let world = self.world.load();
-        world.as_ref().filter(|world| Arc::ptr_eq(&world.rules, &rules)).cloned()
+        let inherited = self.inheritance.version();
+        world.as_ref().filter(|world| Arc::ptr_eq(&world.rules, &rules) && world.inherited == inherited).cloned()
+    }
+
+    /// The newest picture that can be had of the catalog as it was read last. `None`: nobody has read it.
+    pub fn newest(&self) -> Option<Arc<World>> {
+        self.present().or_else(|| Some(self.install(self.world.load_full()?.catalog.clone())))
     }
 
     /// The present picture; reads the catalog first if nobody has.
@@ -103,6 +112,10 @@ impl Keeper {
         let database = settings.databases.get(&*self.name).ok_or_else(|| self.unreachable("it is not configured"))?;
         let catalog = catalog::read(database).await.map_err(|why| self.unreachable(&why))?;
         *self.refreshed.lock() += 1;
+        if let Err(error) = self.inheritance.pin(&self.name, |one| one.pin(&catalog)).await {
+            // What was learnt is in force all the same, and learnt again after a restart.
+            tracing::warn!(database = %self.name, %error, "where inherited classes stand was not kept");
+        }
         self.install(Arc::new(catalog));
         Ok(())
     }
@@ -123,15 +136,18 @@ impl Keeper {
     fn install(&self, catalog: Arc<Catalog>) -> Arc<World> {
         let _one_at_a_time = self.installing.lock();
         let rules = self.rules.load_full();
+        // Read before the entries: a change meanwhile makes the picture look older than it is, never newer.
+        let inherited = self.inheritance.version();
         if let Some(world) = self.world.load_full()
             && world.catalog.version == catalog.version
             && Arc::ptr_eq(&world.rules, &rules)
+            && world.inherited == inherited
         {
             return world;
         }
         let catalog = catalog.with_vouched(rules.vouched(&catalog));
-        let classes = Arc::new(rules.class_map(&catalog));
-        let world = Arc::new(World { catalog, rules, classes });
+        let classes = Arc::new(rules.class_map_with(&catalog, &self.inheritance.of(&self.name)));
+        let world = Arc::new(World { catalog, rules, classes, inherited });
         self.world.store(Some(world.clone()));
         world
     }

@@ -1,5 +1,6 @@
 //! One client from its first byte to "both sides are ready": opening, proof, database, upstream session, welcome.
 
+pub mod accept;
 mod admission;
 pub mod mysql;
 mod opening;

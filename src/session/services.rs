@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::audit::log::AuditLog;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::gate::budget::Budgets;
 use crate::gate::desk::Desk;
 use crate::gate::desk::grants::Grants;
+use crate::gate::inherit::Inheritance;
 use crate::masking::plan::Keys;
 use crate::session::keeper::Keeper;
 
@@ -25,6 +27,10 @@ pub struct Services {
     pub keepers: BTreeMap<String, Arc<Keeper>>,
     /// Keys of keyed masks.
     pub mask_keys: Arc<Keys>,
+    /// Classes that columns inherited.
+    pub inheritance: Arc<Inheritance>,
+    /// What agents used of their budgets.
+    pub budgets: Arc<Budgets>,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// Set when the process drains: no new statement starts, held clients are told.

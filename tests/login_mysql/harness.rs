@@ -13,7 +13,7 @@ use holdpoint::identity::agent::Agent;
 use holdpoint::identity::credential::{native_verifier, scram_verifier, sha256_hex};
 use holdpoint::identity::ids::{AgentName, PersonName};
 use holdpoint::identity::secret::Secret;
-use holdpoint::session::accept;
+use holdpoint::session::login::accept;
 use holdpoint::session::login::mysql::MysqlEstablished;
 use holdpoint::session::shared::{AgentDirectory, RefusalSink, Shared};
 use parking_lot::Mutex;

@@ -127,6 +127,23 @@ async fn connections_share_what_is_left_even_while_they_run() {
 }
 
 #[tokio::test]
+async fn of_many_that_ask_at_once_only_as_many_go_as_there_is_room_for() {
+    let budgets = Budgets::open(Arc::new(MemoryStore::new())).unwrap();
+    let (agent, charge) = (bot(), charge(5));
+    let judged = budgets.remaining(&agent, &charge, at(0));
+    let mut kept = Vec::new();
+    for _ in 0..8 {
+        kept.extend(budgets.reserve_within(&agent, &charge, Wish { rows: 1, judged }, at(0)).await.unwrap());
+    }
+    assert_eq!(kept.len(), 5);
+    drop(kept);
+    // The rows are free again, the look-ups are not; what was allowed without any left is still allowed.
+    let left = budgets.remaining(&agent, &charge, at(0));
+    assert_eq!((left.rows, left.probes), (Some(5), Some(0)));
+    assert!(budgets.reserve_within(&agent, &charge, Wish { rows: 9, judged: left }, at(0)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn what_was_used_is_there_after_a_restart() {
     let store = Arc::new(MemoryStore::new());
     let budgets = Budgets::open(store.clone()).unwrap();

@@ -507,6 +507,57 @@ fn no_mask_breaks_on_any_bytes_of_any_type() {
     }
 }
 
+const AS_TEXT: &str = "token masked masked masked masked token token";
+const AS_JSON: &str = "token masked masked token token token token";
+const AS_BYTES: &str = "token masked token token token token token";
+const AS_NULL: &str = "null null null null null null null";
+/// Type, a value of it, and what each mask gives.
+const TABLE_OF_TYPES: &[(u32, &str, &str)] = &[
+    (25, "12345678", AS_TEXT),
+    (1043, "12345678", AS_TEXT),
+    (20_001, "12345678", AS_TEXT),
+    (20_002, "12345678", AS_TEXT),
+    (1042, "12345678  ", AS_TEXT),
+    (19, "12345678", AS_TEXT),
+    (142, "12345678", AS_BYTES),
+    (114, "12345678", AS_JSON),
+    (3802, "12345678", AS_JSON),
+    (17, "\\x31323334", AS_BYTES),
+    (2950, "550e8400-e29b-41d4-a716-446655440000", "null masked null null null null null"),
+    (21, "12345", "null masked null null null masked null"),
+    (23, "12345678", "null masked null masked null masked null"),
+    (20, "12345678", "null masked null masked null masked null"),
+    (1700, "12345678.5", AS_NULL),
+    (700, "1.5", AS_NULL),
+    (701, "1.5", AS_NULL),
+    (16, "t", AS_NULL),
+    (18, "a", AS_NULL),
+    (1082, "2024-05-17", "null null null null null null masked"),
+    (1114, "2024-05-17 12:34:56", "null null null null null null masked"),
+    (1184, "2024-05-17 12:34:56+02", "null null null null null null masked"),
+    (1009, "{a,b}", "token token token token token token token"),
+    (1015, "{a,b}", "token token token token token token token"),
+    (1007, "{12345678}", AS_NULL),
+    (20_008, "{\"(a,b)\"}", AS_NULL),
+    (20_004, "(a,b)", AS_NULL),
+    (2249, "(a,b)", AS_NULL),
+    (3904, "[1,5)", AS_NULL),
+    (20_006, "[1,5)", AS_NULL),
+    (20_007, "{[1,5)}", AS_NULL),
+    (20_005, "\"a\"=>\"b\"", AS_NULL),
+    (20_003, "red", AS_NULL),
+    (1560, "1010", AS_NULL),
+    (1562, "1010", AS_NULL),
+    (600, "(1,2)", AS_NULL),
+    (603, "(1,2),(0,0)", AS_NULL),
+    (869, "10.0.0.5", AS_NULL),
+    (650, "10.0.0.0/8", AS_NULL),
+    (829, "08:00:2b:01:02:03", AS_NULL),
+    (1083, "12:34:56", AS_NULL),
+    (1186, "1 day", AS_NULL),
+    (790, "$5.00", AS_NULL),
+];
+
 /// The table of docs/masking.md, a line of it after the other: type, a value of it, and what each mask gives.
 #[test]
 fn the_table_of_types_is_true() {
@@ -551,56 +602,7 @@ fn the_table_of_types_is_true() {
             Written::Value => "masked",
         }
     };
-    let text = "token masked masked masked masked token token";
-    let json = "token masked masked token token token token";
-    let bytes = "token masked token token token token token";
-    let null = "null null null null null null null";
-    let rows: &[(u32, &str, &str)] = &[
-        (25, "12345678", text),
-        (1043, "12345678", text),
-        (20_001, "12345678", text),
-        (20_002, "12345678", text),
-        (1042, "12345678  ", text),
-        (19, "12345678", text),
-        (142, "12345678", bytes),
-        (114, "12345678", json),
-        (3802, "12345678", json),
-        (17, "\\x31323334", bytes),
-        (2950, "550e8400-e29b-41d4-a716-446655440000", "null masked null null null null null"),
-        (21, "12345", "null masked null null null masked null"),
-        (23, "12345678", "null masked null masked null masked null"),
-        (20, "12345678", "null masked null masked null masked null"),
-        (1700, "12345678.5", null),
-        (700, "1.5", null),
-        (701, "1.5", null),
-        (16, "t", null),
-        (18, "a", null),
-        (1082, "2024-05-17", "null null null null null null masked"),
-        (1114, "2024-05-17 12:34:56", "null null null null null null masked"),
-        (1184, "2024-05-17 12:34:56+02", "null null null null null null masked"),
-        (1009, "{a,b}", "token token token token token token token"),
-        (1015, "{a,b}", "token token token token token token token"),
-        (1007, "{12345678}", null),
-        (20_008, "{\"(a,b)\"}", null),
-        (20_004, "(a,b)", null),
-        (2249, "(a,b)", null),
-        (3904, "[1,5)", null),
-        (20_006, "[1,5)", null),
-        (20_007, "{[1,5)}", null),
-        (20_005, "\"a\"=>\"b\"", null),
-        (20_003, "red", null),
-        (1560, "1010", null),
-        (1562, "1010", null),
-        (600, "(1,2)", null),
-        (603, "(1,2),(0,0)", null),
-        (869, "10.0.0.5", null),
-        (650, "10.0.0.0/8", null),
-        (829, "08:00:2b:01:02:03", null),
-        (1083, "12:34:56", null),
-        (1186, "1 day", null),
-        (790, "$5.00", null),
-    ];
-    for (oid, value, expected) in rows {
+    for (oid, value, expected) in TABLE_OF_TYPES {
         let got: Vec<&str> = specs.iter().map(|spec| word(value, spec, *oid)).collect();
         assert_eq!(got.join(" "), *expected, "{oid}");
     }

@@ -1,11 +1,13 @@
 //! Holding: the client waits, nothing is open upstream, and everything that may end the wait is watched (DESIGN §7).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::audit::meters;
+use crate::catalog::{ColumnKey, RelationKey};
 use crate::gate::desk::SpendCheck;
 use crate::gate::desk::grants::Asked;
 use crate::gate::desk::ticket::Ticket;
@@ -15,6 +17,7 @@ use crate::gate::refusal::Refusal;
 use crate::gate::release::Release;
 use crate::identity::ids::ApprovalId;
 use crate::policy::ruling::ApprovalPolicy;
+use crate::session::core::dues::{Dues, Paying};
 use crate::session::core::wire::Wire;
 use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
 use crate::session::judge::{Judged, Judgement, World};
@@ -22,7 +25,7 @@ use crate::statement::footprint::RowBound;
 
 /// How a wait ended.
 pub(in crate::session) enum Waited {
-    /// Approved and spent.
+    /// Approved and spent, and what is due is paid.
     Released(Release, Warrant),
     /// Not to be run.
     Refused(Refusal),
@@ -35,6 +38,8 @@ pub(in crate::session) struct Warrant {
     pub approval: Option<ApprovalId>,
     /// The most rows that a grant covers.
     pub rows_max: Option<u64>,
+    /// What it has reserved from budgets.
+    pub dues: Option<Arc<Dues>>,
 }
 
 /// What is held: its text, its judgement, its parameters, and whether rows were already sent.
@@ -96,15 +101,28 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     }
     let statement = wire.core().coming_statement();
     let check = SpendCheck { digest, rules_version: now.rules.version().to_owned(), statement };
-    match desk.spend(&ticket, &check).await {
-        Ok(release) => Ok(Waited::Released(release, Warrant { approval: Some(id), rows_max: None })),
-        Err(refused) => Ok(Waited::Refused(refused)),
+    let release = match desk.spend(&ticket, &check).await {
+        Ok(release) => release,
+        Err(refused) => return Ok(Waited::Refused(refused)),
+    };
+    let warrant = Warrant { approval: Some(id.clone()), ..Warrant::default() };
+    if held.rows_so_far.is_some() {
+        // The rest of a running result: what was due is paid.
+        return Ok(Waited::Released(release, warrant));
+    }
+    match wire.core().dues(held.judged, Paying::Approved(Some(&id))).await {
+        Ok(dues) => Ok(Waited::Released(release, Warrant { dues, ..warrant })),
+        Err(refused) => {
+            wire.core().finish_unused(id, None);
+            Ok(Waited::Refused(refused))
+        }
     }
 }
 
 /// A standing approval covers the statement: nobody is asked. Its run is counted before this answers.
 async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
-    if held.rows_so_far.is_some() {
+    // Values are shown unmasked to one statement that somebody has seen, never to a shape.
+    if held.rows_so_far.is_some() || held.judged.statements.iter().any(|one| !one.reveal.is_empty()) {
         return None;
     }
     let core: &Core = wire.core();
@@ -124,7 +142,11 @@ async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
     if !held.judged.statements.iter().all(fits) {
         return None;
     }
-    Some(Waited::Released(granted.release, Warrant { approval: None, rows_max: Some(granted.rows_max) }))
+    let rows_max = Some(granted.rows_max);
+    Some(match wire.core().dues(held.judged, Paying::Approved(None)).await {
+        Ok(dues) => Waited::Released(granted.release, Warrant { approval: None, rows_max, dues }),
+        Err(refused) => Waited::Refused(refused),
+    })
 }
 
 /// What a grant from this approval would be bound to.
@@ -185,8 +207,18 @@ impl Core {
                     let of = |catalog: &crate::catalog::Catalog| {
                         catalog.relation(key).map(|relation| (relation.columns.clone(), relation.definition.clone()))
                     };
-                    of(&judged.world.catalog) == of(&now.catalog)
+                    of(&judged.world.catalog) == of(&now.catalog) && same_classes(key, &judged.world, now)
                 })
             })
     }
+}
+
+/// The columns of a relation carry the same classes in both.
+fn same_classes(relation: RelationKey, before: &World, now: &World) -> bool {
+    let columns = now.catalog.relation(relation).into_iter().flat_map(|relation| &relation.columns);
+    let mut keys = columns.map(|column| ColumnKey { relation, number: column.number });
+    keys.all(|key| {
+        let names = |world: &World| world.classes.of(key).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
+        names(before) == names(now)
+    })
 }

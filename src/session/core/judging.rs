@@ -57,7 +57,7 @@ async fn refresh_reading<W: Wire>(wire: &mut W) -> Result<(), End> {
 pub(in crate::session) async fn judge_text<W: Wire>(wire: &mut W, text: &Arc<str>) -> Result<Asked, End> {
     let judged = judge_reading(wire, text).await?;
     if !judged.statements.iter().any(|one| one.wants_estimate) || wire.transaction() == Transaction::Failed {
-        return Ok(Asked::Judged(judged));
+        return Ok(Asked::Judged(wire.core().within_budgets(text, judged)));
     }
     let mut evidence = Vec::with_capacity(judged.statements.len());
     for (index, one) in judged.statements.iter().enumerate() {
@@ -78,5 +78,6 @@ pub(in crate::session) async fn judge_text<W: Wire>(wire: &mut W, text: &Arc<str
             }
         }
     }
-    Ok(Asked::Judged(wire.core().judge_with(&judged, &evidence)))
+    let judged = wire.core().judge_with(&judged, &evidence);
+    Ok(Asked::Judged(wire.core().within_budgets(text, judged)))
 }

@@ -106,11 +106,11 @@ impl Core {
 
     /// Judges a text by this world, or finds what was judged before. `evidence` is the planner's word as far as it was asked.
     pub fn judge_once(&mut self, text: &Arc<str>, world: &Arc<World>, evidence: &[Evidence]) -> Arc<Judged> {
-        let blind = match (self.reading.ddl_in_transaction, self.reading.stale) {
-            (true, _) => Some(DDL_BEFORE),
-            (_, true) => Some(NO_SCOPE),
-            _ => None,
-        };
+        let blind = self.blind();
+        if !self.said.unmask.is_empty() {
+            // A wish to see values is judged each time, and never answers for another session.
+            return Arc::new(judge(text, &self.bench(world, blind), evidence));
+        }
         let shelf = self.shelf(world);
         if evidence.is_empty()
             && blind.is_none()
@@ -133,9 +133,18 @@ impl Core {
         self.judge_once(&judged.text, &judged.world, evidence)
     }
 
-    /// Judges with the planner's word on these very parameters; not kept.
-    pub fn judge_anew(&self, judged: &Arc<Judged>, word: Evidence) -> Arc<Judged> {
-        Arc::new(judge(&judged.text, &self.bench(&judged.world, None), &[word]))
+    /// Judges `text` in the world of `judged` with evidence that is true of this run only: not kept.
+    pub fn judge_anew(&self, text: &str, judged: &Judged, evidence: &[Evidence]) -> Arc<Judged> {
+        Arc::new(judge(text, &self.bench(&judged.world, self.blind()), evidence))
+    }
+
+    /// Why names cannot be trusted for now.
+    fn blind(&self) -> Option<&'static str> {
+        match (self.reading.ddl_in_transaction, self.reading.stale) {
+            (true, _) => Some(DDL_BEFORE),
+            (_, true) => Some(NO_SCOPE),
+            _ => None,
+        }
     }
 
     fn bench<'b>(&'b self, world: &'b Arc<World>, blind: Option<&'static str>) -> Bench<'b> {
@@ -146,6 +155,7 @@ impl Core {
             agent: &self.agent,
             database: &self.database,
             blind,
+            wanted: &self.said.unmask,
         }
     }
 
@@ -196,6 +206,7 @@ impl Core {
             database: &self.database,
             scope,
             reading: reading_words(&scope.dialect),
+            unmask: self.said.unmask.iter().map(String::as_str).collect::<Vec<_>>().join(","),
             rules_version: judged.world.rules.version(),
         }
     }
@@ -216,6 +227,9 @@ impl Core {
             }
             let footprint = footprint.clone();
             for effect in &footprint.session {
+                if matches!(effect, SessionEffect::ChangesReading { setting } if &**setting == "discard") {
+                    self.said.unmask.clear();
+                }
                 self.reading.apply(effect);
             }
         }
@@ -238,14 +252,16 @@ pub(in crate::session) struct BoundTo<'b> {
     database: &'b str,
     scope: &'b Scope,
     reading: (&'static str, String),
+    /// The classes that the agent asks to see.
+    unmask: String,
     rules_version: &'b str,
 }
 
 impl BoundTo<'_> {
-    /// Settings that change reading, by name.
-    pub fn settings(&self) -> [(&str, &str); 2] {
+    /// Settings that change reading and what is shown, by name.
+    pub fn settings(&self) -> [(&str, &str); 3] {
         let encoding = if self.scope.utf8 { "UTF8" } else { "other" };
-        [(self.reading.0, self.reading.1.as_str()), ("client_encoding", encoding)]
+        [(self.reading.0, self.reading.1.as_str()), ("client_encoding", encoding), ("holdpoint.unmask", &self.unmask)]
     }
 
     /// The same as the gate takes it.

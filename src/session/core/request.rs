@@ -90,10 +90,9 @@ fn shown(judged: &Judged, one: &Judgement, parameters: &[Parameter]) -> ShownSta
     } else {
         one.statement.text.to_string()
     };
-    let rows = one.evidence.estimated_rows;
     ShownStatement {
         text,
-        summary: words::summary(footprint, &world.catalog, &world.classes, rows),
+        summary: summary(judged, one),
         actions: one.ruling.actions.clone(),
         objects: footprint.relations.iter().map(|used| used.name.to_string()).collect(),
         lineage: words::lineage_words(footprint, &world.catalog, &world.classes),
@@ -102,8 +101,21 @@ fn shown(judged: &Judged, one: &Judgement, parameters: &[Parameter]) -> ShownSta
             .take(PARAMETERS_MAX)
             .map(|parameter| shown_parameter(parameter, withhold))
             .collect(),
-        row_estimate: rows.or(one.evidence.estimated_changed),
+        row_estimate: one.evidence.estimated_rows.or(one.evidence.estimated_changed),
     }
+}
+
+/// What it does, in words; first of all what would be shown as it is.
+fn summary(judged: &Judged, one: &Judgement) -> String {
+    let Judged { world, .. } = judged;
+    let rows = one.evidence.estimated_rows;
+    let words = words::summary(&one.statement.footprint, &world.catalog, &world.classes, rows);
+    if one.reveal.is_empty() {
+        return words;
+    }
+    let revealed: Vec<&str> = one.reveal.iter().map(|class| &**class).collect();
+    let most = one.ruling.ceiling.unwrap_or_default();
+    format!("Shows {} unmasked, at most {most} rows. {words}", revealed.join(", "))
 }
 
 fn shown_parameter(parameter: &Parameter, withhold: bool) -> String {
@@ -124,7 +136,8 @@ fn masked_columns(judged: &Judged) -> Vec<String> {
     let mut names = Vec::new();
     for one in &judged.statements {
         for output in one.statement.footprint.outputs.iter().flatten() {
-            let classified = output.sources.iter().any(|source| judged.world.classes.is_classified(source.column));
+            let mut classes = output.sources.iter().flat_map(|source| judged.world.classes.of(source.column));
+            let classified = classes.any(|class| !one.reveal.contains(&class.name));
             if output.unknown || classified {
                 names.push(output.name.to_string());
             }

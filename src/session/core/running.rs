@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::masking::column::{Format, ResultColumn};
-use crate::masking::plan::{Plan, plan};
+use crate::masking::plan::{Against, Plan, plan, plan_revealing};
 use crate::session::core::Core;
+use crate::session::core::dues::Dues;
 use crate::session::core::hold::Warrant;
-use crate::session::judge::Judged;
+use crate::session::judge::{Judged, World};
 
 /// What is known about a statement between its release and the end of its answer.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(in crate::session) struct Running<W> {
     pub rows_before: u64,
     /// Its end was told to audit and approval.
     pub told: bool,
+    /// What it has reserved from budgets.
+    pub dues: Option<Arc<Dues>>,
     /// Nothing that ran before it in its transaction can have had effects.
     pub alone: bool,
     /// What only its protocol knows.
@@ -58,6 +61,7 @@ impl<W: Default> Running<W> {
             discard: false,
             rows_before: 0,
             told: false,
+            dues: warrant.dues,
             alone: false,
             wire: W::default(),
         }
@@ -67,7 +71,16 @@ impl<W: Default> Running<W> {
 impl<W> Running<W> {
     /// Who said that it may run.
     pub fn warrant(&self) -> Warrant {
-        Warrant { approval: self.approval.clone(), rows_max: self.rows_max }
+        Warrant { approval: self.approval.clone(), rows_max: self.rows_max, dues: self.dues.clone() }
+    }
+
+    /// Takes note of rows and bytes that were passed on.
+    pub fn sent(&mut self, rows: u64, bytes: u64) {
+        self.rows += rows;
+        self.bytes += bytes;
+        if let (true, Some(dues)) = (rows > 0, &self.dues) {
+            dues.spend(self.index, rows);
+        }
     }
 
     /// Rows that may still be sent before the ceiling is reached; `None` if there is no ceiling.
@@ -98,24 +111,38 @@ impl Core {
     ) -> Result<(), E> {
         let judged = running.judged.clone();
         let one = judged.statements.get(running.index);
-        if let Some(plan) = one.and_then(|one| one.kept_plan(&header.bytes, header.formats)) {
+        let world = self.world_of_result(&judged);
+        let kept = one.filter(|_| world.inherited == judged.world.inherited);
+        if let Some(plan) = kept.and_then(|one| one.kept_plan(&header.bytes, header.formats)) {
             running.masked = plan.masked_names();
             running.plan = Some(plan);
             return Ok(());
         }
         let columns = columns(&judged)?;
         let predicted = one.and_then(|one| one.statement.footprint.outputs.as_deref());
-        let world = &judged.world;
-        let planned = plan(predicted, &columns, &world.classes, &world.catalog, &self.services.mask_keys);
+        let against = Against { map: &world.classes, catalog: &world.catalog, keys: &self.services.mask_keys };
+        let planned = match one.map(|one| &one.reveal).filter(|reveal| !reveal.is_empty()) {
+            Some(reveal) => plan_revealing(predicted, &columns, &against, reveal),
+            None => plan(predicted, &columns, against.map, against.catalog, against.keys),
+        };
         let plan = Arc::new(planned.plan);
         running.masked = plan.masked_names();
         running.plan = Some(plan.clone());
-        match (planned.disagreement, one) {
+        match (planned.disagreement, kept) {
             (Some(what), _) => self.disagree(running.id, &what),
             (None, Some(one)) => one.keep_plan(header.bytes.clone(), header.formats, plan),
             (None, None) => {}
         }
         Ok(())
+    }
+
+    /// What a result is planned by: the picture it was judged by, unless columns inherited classes since then. A statement
+    /// may have waited for a lock until what was copied meanwhile could be read.
+    fn world_of_result(&self, judged: &Judged) -> Arc<World> {
+        if self.services.inheritance.version() == judged.world.inherited {
+            return judged.world.clone();
+        }
+        self.keeper.newest().unwrap_or_else(|| judged.world.clone())
     }
 
     /// The witnesses contradict each other: it is recorded, and the session ends after the present answer.
@@ -138,6 +165,10 @@ impl Core {
             return warrant.rows_max;
         }
         if warrant.approval.is_none() {
+            return one.ruling.ceiling;
+        }
+        if !one.reveal.is_empty() {
+            // Only the rows that were approved are shown as they are.
             return one.ruling.ceiling;
         }
         // An approver saw this number of rows; ten times that is another question.

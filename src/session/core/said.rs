@@ -1,5 +1,6 @@
 //! What the requester says of itself (`SET holdpoint.…`, kept here, never sent on), and what it may ask (`SHOW holdpoint.…`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::gate::approval::{Approval, Claims};
@@ -19,6 +20,8 @@ pub(in crate::session) struct Said {
     pub claims: Claims,
     pub hold: Option<Duration>,
     pub notices: Option<bool>,
+    /// Classes that it asks to see as they are.
+    pub unmask: BTreeSet<String>,
     pub last_approval: Option<ApprovalId>,
 }
 
@@ -34,6 +37,7 @@ impl Said {
             "model" => claims.model = kept,
             "traceparent" => claims.traceparent = kept,
             "hold" | "hold_timeout" => self.hold = kept.as_deref().and_then(duration),
+            "unmask" => self.unmask = kept.as_deref().map(list).unwrap_or_default(),
             "notices" => self.notices = kept.map(|value| matches!(value.as_str(), "on" | "true" | "1")),
             _ => tracing::debug!(name, "an unknown holdpoint setting was ignored"),
         }
@@ -57,6 +61,7 @@ impl Core {
             "end_user" => said(&claims.end_user),
             "model" => said(&claims.model),
             "hold" => self.said.hold.map_or_else(|| "default".to_owned(), |hold| format!("{}s", hold.as_secs())),
+            "unmask" => self.said.unmask.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
             "agent" => self.agent.name.to_string(),
             other => match ApprovalId::parse(other) {
                 Some(id) => self.show_approval(&id),
@@ -118,6 +123,11 @@ pub(in crate::session) fn mentions_us(text: &[u8]) -> bool {
     text.windows(9).any(|window| window.eq_ignore_ascii_case(b"holdpoint"))
 }
 
+/// Names between commas.
+fn list(text: &str) -> BTreeSet<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 /// `50s`, `10min`, `5m`, `1h`, or a number of seconds.
 fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -141,6 +151,18 @@ mod tests {
         assert_eq!(duration("50s"), Some(Duration::from_secs(50)));
         assert_eq!(duration("10min"), Some(Duration::from_secs(600)));
         assert_eq!(duration("soon"), None);
+    }
+
+    #[test]
+    fn wish_to_see_classes_is_a_list_and_empty_clears_it() {
+        let mut said = Said::default();
+        said.claim("unmask", Some(" pci.card, pii.email,"));
+        assert_eq!(said.unmask.iter().collect::<Vec<_>>(), ["pci.card", "pii.email"]);
+        for cleared in [Some(""), Some(" , "), None] {
+            said.claim("unmask", Some("pci.card"));
+            said.claim("unmask", cleared);
+            assert!(said.unmask.is_empty(), "{cleared:?}");
+        }
     }
 
     #[test]

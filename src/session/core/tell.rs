@@ -47,6 +47,9 @@ impl Core {
             masked: std::mem::take(&mut running.masked),
         };
         let last = whole || outcome == "error" || index + 1 >= judged.statements.len();
+        if let Some(dues) = &running.dues {
+            dues.settle(index);
+        }
         running.index += 1;
         running.told = last;
         running.plan = None;

@@ -106,6 +106,7 @@ impl Session {
         self.last_prepared = None;
         self.temporary.clear();
         self.diagnostics = Diagnostics::Open;
+        self.core.said.unmask.clear();
         self.core.reading = self.core.reading.anew();
     }
 

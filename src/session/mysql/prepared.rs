@@ -22,6 +22,7 @@ use crate::mysql::packets::{query, requests};
 use crate::mysql::refusal::OwnError;
 use crate::mysql::{compose, diagnostics};
 use crate::policy::judge::Evidence;
+use crate::session::core::dues::Paying;
 use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
@@ -179,6 +180,7 @@ impl Session {
         let mut payload = BytesMut::new();
         execute.encode_plain(number, &mut payload);
         let Some(judged) = self.judged_for(text, &payload).await? else { return Ok(()) };
+        let judged = self.core.within_budgets(text, judged);
         let carries =
             |one: &Parameter| one.value.as_ref().is_some_and(|value| crate::masking::token::bytes_carry_token(value));
         if parameters.iter().any(carries) {
@@ -190,10 +192,13 @@ impl Session {
         }
         let bound = Bound { judged: judged.clone(), payload, number, cursor: execute.cursor };
         match self.core.admit(&judged, parameters) {
-            Verdict::Allow(release) => {
-                self.drain().await?;
-                self.send_execute(release, bound, Warrant::default());
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
+                Ok(dues) => {
+                    self.drain().await?;
+                    self.send_execute(release, bound, Warrant { dues, ..Warrant::default() });
+                }
+                Err(refused) => self.refuse_judged(&judged, &refused),
+            },
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_execute(bound, parameters, policy).await?,
         }
@@ -216,7 +221,7 @@ impl Session {
                 Ok(Some(self.core.judge_with(&judged, &[word])))
             }
             Ok(word) if word == Evidence::default() => Ok(Some(judged)),
-            Ok(word) => Ok(Some(self.core.judge_anew(&judged, word))),
+            Ok(word) => Ok(Some(self.core.judge_anew(text, &judged, &[word]))),
             Err(error) => {
                 let shown = self.shown_error(judged.tainted(), &error);
                 self.put(|out| out.extend_from_slice(&shown));

@@ -47,8 +47,7 @@ impl Session {
             false => self.mask_rows(&plan, left)?,
         };
         if let Some(running) = self.running() {
-            running.rows += taken.rows;
-            running.bytes += taken.bytes as u64;
+            running.sent(taken.rows, taken.bytes as u64);
         }
         match taken.frames {
             0 => Ok(Progress::Waits),

@@ -15,6 +15,7 @@ use crate::mysql::packets::error::ErrPacket;
 use crate::mysql::packets::query::{self, Attribute, Query};
 use crate::mysql::refusal::{self, OwnError};
 use crate::session::core::End;
+use crate::session::core::dues::Paying;
 use crate::session::core::hold::Warrant;
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
@@ -76,10 +77,13 @@ impl Session {
             return Ok(());
         }
         match self.core.admit(&judged, &[]) {
-            Verdict::Allow(release) => {
-                self.drain().await?;
-                self.send_query(release, judged, &text, Warrant::default());
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
+                Ok(dues) => {
+                    self.drain().await?;
+                    self.send_query(release, judged, &text, Warrant { dues, ..Warrant::default() });
+                }
+                Err(refused) => self.refuse_judged(&judged, &refused),
+            },
             Verdict::Deny(refused) => self.refuse_judged(&judged, &refused),
             Verdict::Hold(policy) => self.hold_query(judged, policy).await?,
         }

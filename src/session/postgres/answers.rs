@@ -329,8 +329,8 @@ impl Session {
         let Some(masker) = running.wire.copy.as_mut() else { return Err(fault("COPY data before COPY began")) };
         let mut masked = BytesMut::new();
         masker.feed(message.get(5..).unwrap_or_default(), &mut masked).map_err(fault)?;
-        running.rows = masker.rows();
-        running.bytes += masked.len() as u64;
+        let rows = masker.rows().saturating_sub(running.rows);
+        running.sent(rows, masked.len() as u64);
         if !masked.is_empty() {
             self.link.to_client.extend_from_slice(&compose::copy_data(&masked));
         }

@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::gate::refusal::Refusal;
 use crate::gate::verdict::Verdict;
 use crate::masking::column::Format;
 use crate::pg::compose;
 use crate::pg::ledger::{Description, Owed};
 use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse};
 use crate::pg::refusal;
+use crate::session::core::dues::Paying;
 use crate::session::core::hold::Warrant;
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
@@ -128,22 +130,29 @@ impl Session {
         let parameters = parameters(&prepared, &bind);
         match self.core.admit(&judged, &parameters) {
             Verdict::Allow(release) => {
+                let dues = match self.core.dues(&judged, Paying::Allowed).await {
+                    Ok(dues) => dues,
+                    Err(refused) => return self.refuse_bind(&judged, &refused).await,
+                };
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
                 self.on_bound(&judged);
-                self.open_portal(portal, prepared, judged, formats, Warrant::default());
+                self.open_portal(portal, prepared, judged, formats, Warrant { dues, ..Warrant::default() });
             }
-            Verdict::Deny(refused) => {
-                self.settle_upstream().await?;
-                self.tell_refused(&judged, &refused);
-                self.fail_extended(refusal::encode(&refused));
-            }
+            Verdict::Deny(refused) => return self.refuse_bind(&judged, &refused).await,
             Verdict::Hold(_) => {
                 let frames = BytesMut::from(&message[..]);
                 let owed = vec![Owed::Bind { portal: portal.clone() }];
                 self.extended.stash = Some(Stash { portal, prepared, judged, formats, parameters, frames, owed });
             }
         }
+        Ok(())
+    }
+
+    async fn refuse_bind(&mut self, judged: &Judged, refused: &Refusal) -> Result<(), End> {
+        self.settle_upstream().await?;
+        self.tell_refused(judged, refused);
+        self.fail_extended(refusal::encode(refused));
         Ok(())
     }
 

@@ -36,10 +36,7 @@ impl Session {
                 self.send_query(release, judged, &message, warrant);
                 Ok(())
             }
-            Waited::Refused(refused) => {
-                self.tell_refused(&judged, &refused);
-                self.answer_error(refusal::encode(&refused)).await
-            }
+            Waited::Refused(refused) => self.refuse_query(&judged, &refused).await,
         }
     }
 

@@ -101,12 +101,13 @@ impl Session {
     ) -> Result<Option<Arc<Judged>>, End> {
         let judged = judge_reading(self, &prepared.text).await?;
         let Some(one) = judged.statements.first().filter(|one| one.wants_estimate && self.status != b'E') else {
-            return Ok(Some(judged));
+            return Ok(Some(self.core.within_budgets(&prepared.text, judged)));
         };
         // A result has its ceiling whatever the parameters are; rows changed have none, so the planner sees each Bind.
         let reads_only = one.statement.footprint.changed == RowBound::None;
         if reads_only && let Some(kept) = self.core.keeper.estimate(&prepared.text, 0) {
-            return Ok(Some(self.core.judge_with(&judged, &[kept])));
+            let judged = self.core.judge_with(&judged, &[kept]);
+            return Ok(Some(self.core.within_budgets(&prepared.text, judged)));
         }
         let text = one.statement.text.clone();
         self.settle_upstream().await?;
@@ -117,9 +118,12 @@ impl Session {
             Ok(word) => {
                 if reads_only {
                     self.core.keeper.keep_estimate(&prepared.text, 0, word);
-                    return Ok(Some(self.core.judge_with(&judged, &[word])));
+                    let judged = self.core.judge_with(&judged, &[word]);
+                    return Ok(Some(self.core.within_budgets(&prepared.text, judged)));
                 }
-                Ok(Some(self.core.judge_anew(&judged, word)))
+                Ok(Some(
+                    self.core.within_budgets(&prepared.text, self.core.judge_anew(&prepared.text, &judged, &[word])),
+                ))
             }
             Err(error) => {
                 let error = self.reword(&judged, &error);

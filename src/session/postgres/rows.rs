@@ -43,8 +43,7 @@ impl Session {
             return Ok(());
         }
         if let Some((running, _)) = self.running() {
-            running.rows += rows;
-            running.bytes += bytes as u64;
+            running.sent(rows, bytes as u64);
         }
         Ok(())
     }
@@ -110,8 +109,7 @@ impl Session {
         let Some((running, _)) = self.running() else { return Err(fault("a row where none is owed")) };
         let passes = running.plan.as_ref().is_some_and(|plan| plan.passes_all()) && !running.discard;
         if passes && running.rows_left() != Some(0) {
-            running.rows += 1;
-            running.bytes += len as u64;
+            running.sent(1, len as u64);
             self.passing = len;
             self.pass_part();
             return Ok(());

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::gate::refusal::Refusal;
 use crate::gate::verdict::Verdict;
 use crate::pg::compose;
 use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::session::core::End;
+use crate::session::core::dues::Paying;
 use crate::session::core::hold::Warrant;
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
@@ -49,16 +51,22 @@ impl Session {
             return self.answer_error(refusal::error("42501", refusal::TOKEN_WRITTEN_BACK)).await;
         }
         match self.core.admit(&judged, &[]) {
-            Verdict::Allow(release) => {
-                self.send_query(release, judged, &message, Warrant::default());
-                Ok(())
-            }
-            Verdict::Deny(refused) => {
-                self.tell_refused(&judged, &refused);
-                self.answer_error(refusal::encode(&refused)).await
-            }
+            Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
+                Ok(dues) => {
+                    self.send_query(release, judged, &message, Warrant { dues, ..Warrant::default() });
+                    Ok(())
+                }
+                Err(refused) => self.refuse_query(&judged, &refused).await,
+            },
+            Verdict::Deny(refused) => self.refuse_query(&judged, &refused).await,
             Verdict::Hold(policy) => self.hold_query(judged, policy, message).await,
         }
+    }
+
+    /// A refusal as the whole answer to a Query.
+    pub(super) async fn refuse_query(&mut self, judged: &Judged, refused: &Refusal) -> Result<(), End> {
+        self.tell_refused(judged, refused);
+        self.answer_error(refusal::encode(refused)).await
     }
 
     /// Sends a released Query on.

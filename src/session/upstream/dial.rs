@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::config::{Protocol, SslMode, Upstream};
 use crate::pg::messages::untyped;
-use crate::session::accept::keep_alive;
+use crate::session::login::accept::keep_alive;
 use crate::session::shared::Database;
 use crate::session::stream::UpstreamStream;
 use crate::session::stream::channel::Channel;
