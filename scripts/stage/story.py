@@ -1,12 +1,12 @@
-"""The story of the demo, played with real psql and the real HTTP API. Every claim is checked; the first that fails ends it."""
+"""The story of the demo, played with a real client and the real HTTP API. Every claim is checked; the first that fails ends it."""
 
 import json
-import os
 import re
 import subprocess
 import time
 
-from proxy import Refused
+from proxy import Refused, split_dsn
+from sides import start_client
 
 PATIENCE = 60
 
@@ -34,32 +34,28 @@ def shown(text, lines=4):
 
 
 class Agent:
-    """psql with nothing but a DSN."""
+    """A side's command line client with nothing but a DSN."""
 
-    def __init__(self, dsn):
-        self.dsn = dsn
+    def __init__(self, side, dsn):
+        self.side, self.dsn = side, dsn
 
     def ask(self, sql):
         """Starts a statement and returns at once; `answer` waits for its end."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        print(f"    $ psql \"$DSN\" -c '{sql}'", flush=True)
-        command = ["psql", "-X", self.dsn, "-At", "-c", sql]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        print(f"    $ {self.side.shown(sql)}", flush=True)
+        return start_client(self.side, self.dsn, sql)
 
-    @staticmethod
-    def answer(asked):
+    def answer(self, asked):
         try:
             out, err = asked.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             asked.kill()
             asked.communicate()
-            raise Failed(f"psql got no answer within {PATIENCE} s") from None
+            raise Failed(f"{self.side.client} got no answer within {PATIENCE} s") from None
         return asked.returncode, out, err
 
-
-def truth(stage, sql):
-    """What the database itself says, asked directly."""
-    return stage.cluster.psql("-c", sql, database="shop", user="shop_app", password=stage.upstream_password).strip()
+    def rows(self, printed):
+        """The rows of what the client, or the database itself, printed."""
+        return [line.split(self.side.separator) for line in printed.splitlines()]
 
 
 def is_masked(value, real):
@@ -86,11 +82,11 @@ def show_request(approval):
 
 def masked_select(stage, agent):
     scene("1. The agent reads one customer: allowed, and masked on the way back.")
-    real = truth(stage, "SELECT email FROM customers WHERE id = 42")
+    real = stage.side.truth("SELECT email FROM customers WHERE id = 42")
     code, out, err = agent.answer(agent.ask("SELECT id, email FROM customers WHERE id = 42"))
     shown(out or err)
     claim(code == 0, "the statement ran at once")
-    number, email = out.strip().split("|")
+    [[number, email]] = agent.rows(out.strip())
     claim(number == "42", "an unclassified column came back as it is")
     claim(is_masked(email, real), "the e-mail address came back masked, and its shape says so")
 
@@ -100,10 +96,9 @@ def held_bulk_select(stage, agent):
     held = agent.ask("SELECT id, email FROM customers")
     approval = stage.holdpoint.wait_for_pending(stage.tokens["dana@example.com"], "customers")
     time.sleep(1)
-    claim(held.poll() is None, "psql hangs: the connection is held open, and nothing has come back")
-    running = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_app' AND state <> 'idle' AND pid <> pg_backend_pid()"
-    locks = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'shop_app' AND a.pid <> pg_backend_pid()"
-    claim(truth(stage, running) == "0" and truth(stage, locks) == "0", "nothing runs in the database meanwhile, and no lock is held")
+    claim(held.poll() is None, f"{stage.side.client} hangs: the connection is held open, and nothing has come back")
+    running, locks = stage.side.at_work()
+    claim(running == 0 and locks == 0, "nothing runs in the database meanwhile, and no lock is held")
     print("    what the approver sees:", flush=True)
     show_request(approval)
     request = approval["request"]
@@ -112,8 +107,8 @@ def held_bulk_select(stage, agent):
     claim(estimate >= 50_000, "and how many rows to expect")
     claim(any("email" in column for column in request["masked_columns"]), "and which columns will be masked")
     text = json.dumps(approval)
-    secrets = truth(stage, "SELECT email FROM customers ORDER BY id LIMIT 1000").split()
-    secrets += [stage.upstream_password, stage.dsn.split(":")[2].split("@")[0]]
+    secrets = stage.side.truth("SELECT email FROM customers ORDER BY id LIMIT 1000").split()
+    secrets += [stage.side.password, split_dsn(stage.dsn)["password"]]
     claim(not any(secret in text for secret in secrets), "and neither data nor credentials")
     return held, approval
 
@@ -126,15 +121,15 @@ def approve(stage, agent, held, approval):
     except Refused as refusal:
         shown(f"{refusal.status} {refusal.problem.get('title')}: {refusal.problem.get('detail')}")
         claim(refusal.status == 403 and refusal.kind == "self-approval", "mia@example.com owns the agent and is refused")
-    claim(held.poll() is None, "psql still hangs")
+    claim(held.poll() is None, f"{stage.side.client} still hangs")
     decided = stage.holdpoint.decide(approval, "approve", stage.tokens["dana@example.com"], "monthly report")
     claim(decided["state"] in ("approved", "executing", "executed"), "dana@example.com approves")
     code, out, err = agent.answer(held)
     shown(out or err, lines=2)
-    rows = out.splitlines()
-    claim(code == 0 and len(rows) == 100_000, f"psql gets its rows: {len(rows)}")
-    real = dict(line.split("|") for line in truth(stage, "SELECT id, email FROM customers").splitlines())
-    claim(all(is_masked(email, real[number]) for number, email in (row.split("|") for row in rows)), "every one of them masked")
+    rows = agent.rows(out)
+    claim(code == 0 and len(rows) == 100_000, f"{stage.side.client} gets its rows: {len(rows)}")
+    real = dict(agent.rows(stage.side.truth("SELECT id, email FROM customers")))
+    claim(all(is_masked(email, real[number]) for number, email in rows), "every one of them masked")
 
 
 def deny(stage, agent):
@@ -142,14 +137,14 @@ def deny(stage, agent):
     held = agent.ask("DROP TABLE payments")
     approval = stage.holdpoint.wait_for_pending(stage.tokens["dana@example.com"], "payments")
     show_request(approval)
-    claim(held.poll() is None, "psql hangs")
+    claim(held.poll() is None, f"{stage.side.client} hangs")
     denied = stage.holdpoint.decide(approval, "deny", stage.tokens["dana@example.com"], "not in the change window")
     claim(denied["state"] == "denied", "dana@example.com denies")
     code, _, err = agent.answer(held)
-    shown(err)
-    claim(code != 0 and f"approval denied [{approval['id']}]" in err, "psql is told so, with the id")
+    shown(err, lines=6)
+    claim(code != 0 and f"approval denied [{approval['id']}]" in err, f"{stage.side.client} is told so, with the id")
     claim("not in the change window" in err, "and with the reason")
-    claim(truth(stage, "SELECT count(*) FROM payments") == "150000", "and the table is still there")
+    claim(stage.side.truth("SELECT count(*) FROM payments") == "150000", "and the table is still there")
 
 
 def brief(event):
@@ -184,7 +179,7 @@ def audit(stage):
 
 def tell(stage):
     """Plays the story. Returns the exit code: 0 only if all of it happened."""
-    agent = Agent(stage.dsn)
+    agent = Agent(stage.side, stage.dsn)
     try:
         masked_select(stage, agent)
         held, approval = held_bulk_select(stage, agent)
@@ -194,5 +189,5 @@ def tell(stage):
     except (Failed, RuntimeError, Refused, KeyError, ValueError) as cause:
         print(f"\nThe story did not come true: {cause}\n--- the end of Holdpoint's log ---\n{stage.holdpoint.tail_of_log()}", flush=True)
         return 1
-    print("\nAll of it happened.", flush=True)
+    print(f"\nAll of it happened, on {stage.side.name}.", flush=True)
     return 0
