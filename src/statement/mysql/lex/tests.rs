@@ -131,9 +131,9 @@ proptest! {
         "select", "ssn", "from", "customers", "where", "=", "<", ">=", "<>", "'it''s'", "'x'", "12", "1.5", "(", ")", ",", "*", "+",
         "`a b`", "/* c */", "-- c\n", "# c\n", "<=>", "%", ";",
     ]), 0..20)) {
-        // Two strings in a row are one to us alone.
-        let strings = words.windows(2).any(|pair| pair.iter().all(|word| word.starts_with('\'')));
-        prop_assume!(!strings && !words.windows(3).any(|three| three[0].starts_with('\'') && three[2].starts_with('\'')));
+        // Two strings in a row, whatever comments stand between them, are one to us alone.
+        let told: Vec<_> = words.iter().filter(|word| !["/*", "--", "#"].iter().any(|mark| word.starts_with(mark))).collect();
+        prop_assume!(!told.windows(2).any(|pair| pair.iter().all(|word| word.starts_with('\''))));
         let text = words.join(" ");
         let ours: Vec<Token> = lex(&text, &mysql()).unwrap().into_iter().map(|one| one.token).collect();
         let theirs = Tokenizer::new(&MySqlDialect {}, &text).tokenize().unwrap();
