@@ -131,6 +131,8 @@ pub struct Judged {
     pub text: Arc<str>,
     /// The world it was judged by.
     pub world: Arc<World>,
+    /// How it was read.
+    pub scope: Arc<Scope>,
     /// One entry per statement; at least one.
     pub statements: Vec<Judgement>,
     /// Some statement counts against a budget.
@@ -255,7 +257,7 @@ pub fn judge(text: &str, bench: &Bench<'_>, evidence: &[Evidence]) -> Judged {
         });
     }
     let charged = statements.iter().any(|one| !one.charge.is_empty());
-    Judged { text: Arc::from(text), world: bench.world.clone(), statements, charged }
+    Judged { text: Arc::from(text), world: bench.world.clone(), scope: bench.scope.clone(), statements, charged }
 }
 
 impl Bench<'_> {

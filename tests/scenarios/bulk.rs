@@ -10,6 +10,7 @@ scenarios!(
     planner_knows_what_the_text_does_not_tell,
     result_that_crosses_its_ceiling_is_held_in_mid_stream,
     refused_rest_of_a_result_leaves_the_session_in_order,
+    hold_in_mid_result_shows_what_runs_not_what_was_judged_before,
     bulk_write_is_held_and_a_keyed_one_is_not,
     approved_bulk_read_comes_whole,
 );
@@ -70,6 +71,28 @@ async fn refused_rest_of_a_result_leaves_the_session_in_order(kind: Kind) {
     stage.deny_pending("enough").await;
     assert_eq!(refusal(sent).await.kind(), "denied");
     assert_eq!(client.cell("SELECT 41 + 1").await, "42");
+}
+
+/// A judgement is kept for texts that differ in harmless literals; a person must see the one that runs.
+async fn hold_in_mid_result_shows_what_runs_not_what_was_judged_before(kind: Kind) {
+    let stage = grown(kind, kind.rules()).await;
+    let client = stage.client().await;
+    assert!(client.rows(&format!("{GROWN} WHERE t.note = 'other'")).await.is_empty());
+    let sent = client.send(&format!("{GROWN} WHERE t.note = 'note'"));
+    let shown = stage.deny_pending("seen").await["request"]["statements"][0].clone();
+    assert!(shown["text"].as_str().unwrap().ends_with("t.note = 'note'"), "{shown}");
+    assert_eq!(refusal(sent).await.kind(), "denied");
+
+    let text = kind.sql(
+        "SELECT g.id FROM two t JOIN grown g ON g.note = t.note WHERE t.note = $1",
+        "SELECT g.id FROM two t JOIN grown g ON g.note = t.note WHERE t.note = ?",
+    );
+    assert!(client.execute(text, &["other"]).await.unwrap().is_empty());
+    let other = client.clone();
+    let sent = tokio::spawn(async move { other.execute(text, &["note"]).await });
+    let shown = stage.deny_pending("seen").await["request"]["statements"][0].clone();
+    assert_eq!(shown["parameters"], serde_json::json!(["note"]), "{shown}");
+    assert_eq!(refusal(sent).await.kind(), "denied");
 }
 
 async fn bulk_write_is_held_and_a_keyed_one_is_not(kind: Kind) {

@@ -18,6 +18,7 @@ use crate::gate::release::Release;
 use crate::identity::ids::ApprovalId;
 use crate::policy::ruling::ApprovalPolicy;
 use crate::session::core::dues::{Dues, Paying};
+use crate::session::core::request::PARAMETERS_MAX;
 use crate::session::core::wire::Wire;
 use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
 use crate::session::judge::{Judged, Judgement, World};
@@ -31,9 +32,36 @@ pub(in crate::session) enum Waited {
     Refused(Refusal),
 }
 
+/// What was sent, word for word: a judgement may have been kept of a text with other literals (`judge/shelf`).
+#[derive(Clone, Default)]
+pub(in crate::session) struct Wording {
+    /// The text; `None` where nothing was judged.
+    pub text: Option<Arc<str>>,
+    /// The parameters, as many and as long as they are shown.
+    pub parameters: Arc<[Parameter]>,
+}
+
+impl Wording {
+    pub fn new(text: Arc<str>, parameters: &[Parameter]) -> Self {
+        Self {
+            text: Some(text),
+            parameters: parameters.iter().take(PARAMETERS_MAX).map(Parameter::shortened).collect(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Wording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Literals stay out of logs.
+        f.debug_struct("Wording").field("parameters", &self.parameters.len()).finish_non_exhaustive()
+    }
+}
+
 /// Who said that a statement may run, and how far that goes. The default: nobody had to.
 #[derive(Clone, Debug, Default)]
 pub(in crate::session) struct Warrant {
+    /// What may run.
+    pub wording: Wording,
     /// The approval.
     pub approval: Option<ApprovalId>,
     /// The most rows that a grant covers.
@@ -51,10 +79,16 @@ pub(in crate::session) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// A running result at the row that would cross its ceiling.
-    pub fn in_mid_result(judged: &'a Arc<Judged>, rows: u64) -> Self {
+    /// A running result at the row that would cross its ceiling. `judged` is of the very text that runs
+    /// ([`Core::exactly`]).
+    pub fn in_mid_result(judged: &'a Arc<Judged>, wording: &'a Wording, rows: u64) -> Self {
         let policy = judged.approval_policy().unwrap_or_else(|| judged.world.rules.ceiling_policy());
-        Self { judged, parameters: &[], policy, rows_so_far: Some(rows) }
+        Self { judged, parameters: &wording.parameters, policy, rows_so_far: Some(rows) }
+    }
+
+    /// What runs if it is released: what is held was judged by its own text.
+    fn wording(&self) -> Wording {
+        Wording::new(self.judged.text.clone(), self.parameters)
     }
 }
 
@@ -105,7 +139,7 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
         Ok(release) => release,
         Err(refused) => return Ok(Waited::Refused(refused)),
     };
-    let warrant = Warrant { approval: Some(id.clone()), ..Warrant::default() };
+    let warrant = Warrant { approval: Some(id.clone()), wording: held.wording(), ..Warrant::default() };
     if held.rows_so_far.is_some() {
         // The rest of a running result: what was due is paid.
         return Ok(Waited::Released(release, warrant));
@@ -144,7 +178,9 @@ async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
     }
     let rows_max = Some(granted.rows_max);
     Some(match wire.core().dues(held.judged, Paying::Approved(None)).await {
-        Ok(dues) => Waited::Released(granted.release, Warrant { approval: None, rows_max, dues }),
+        Ok(dues) => {
+            Waited::Released(granted.release, Warrant { approval: None, rows_max, dues, wording: held.wording() })
+        }
         Err(refused) => Waited::Refused(refused),
     })
 }

@@ -1,5 +1,6 @@
 //! What decides how a session's next statement is read, and what of it running statements change.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::gate::digest::{BoundParameter, DigestInput, digest};
@@ -136,6 +137,17 @@ impl Core {
     /// Judges `text` in the world of `judged` with evidence that is true of this run only: not kept.
     pub fn judge_anew(&self, text: &str, judged: &Judged, evidence: &[Evidence]) -> Arc<Judged> {
         Arc::new(judge(text, &self.bench(&judged.world, self.blind()), evidence))
+    }
+
+    /// The judgement of exactly this text. One that was kept of a text with other literals allows this one as well, but must
+    /// not be shown for it: it is judged again, by what the kept one was judged by.
+    pub fn exactly(&self, judged: &Arc<Judged>, text: Option<&Arc<str>>) -> Arc<Judged> {
+        let Some(text) = text.filter(|text| **text != judged.text) else { return judged.clone() };
+        let evidence: Vec<Evidence> = judged.statements.iter().map(|one| one.evidence).collect();
+        // What depends on the session, is blind or unmasks is never kept.
+        let (known, wanted) = (Known::default(), BTreeSet::new());
+        let bench = Bench { scope: &judged.scope, known: &known, wanted: &wanted, ..self.bench(&judged.world, None) };
+        Arc::new(judge(text, &bench, &evidence))
     }
 
     /// Why names cannot be trusted for now.

@@ -1,5 +1,7 @@
 //! What a person is shown: the request of an approval, with classified literals withheld.
 
+use bytes::Bytes;
+
 use crate::gate::approval::{Claims, Request, Requester, ShownStatement, Target};
 use crate::policy::judge::words;
 use crate::session::core::hold::Held;
@@ -8,10 +10,20 @@ use crate::session::judge::{Judged, Judgement};
 use crate::statement::fingerprint::withhold_literals;
 
 /// Parameters shown at most, and characters of each.
-const PARAMETERS_MAX: usize = 50;
+pub(in crate::session) const PARAMETERS_MAX: usize = 50;
 const PARAMETER_CHARS: usize = 200;
+/// Bytes that this many characters can take.
+const PARAMETER_BYTES: usize = PARAMETER_CHARS * 4;
 /// PostgreSQL's types whose binary form is the text: `name`, `text`, `unknown`, `bpchar`, `varchar`.
 const TEXT_OIDS: [u32; 5] = [19, 25, 705, 1042, 1043];
+
+impl Parameter {
+    /// As much of it as is shown, with memory of its own.
+    pub fn shortened(&self) -> Self {
+        let short = |value: &Bytes| Bytes::copy_from_slice(value.get(..PARAMETER_BYTES).unwrap_or(value));
+        Self { oid: self.oid, value: self.value.as_ref().map(short), format: self.format }
+    }
+}
 
 impl Core {
     /// What the requester says of itself about this text: session settings first, then a trailing sqlcommenter block.

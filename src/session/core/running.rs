@@ -10,7 +10,7 @@ use crate::masking::column::{Format, ResultColumn};
 use crate::masking::plan::{Against, Plan, plan, plan_revealing};
 use crate::session::core::Core;
 use crate::session::core::dues::Dues;
-use crate::session::core::hold::Warrant;
+use crate::session::core::hold::{Warrant, Wording};
 use crate::session::judge::{Judged, World};
 
 /// What is known about a statement between its release and the end of its answer.
@@ -21,6 +21,8 @@ pub(in crate::session) struct Running<W> {
     /// Which statement of the text is answering.
     pub index: usize,
     pub started: Instant,
+    /// What was sent.
+    pub wording: Wording,
     pub approval: Option<ApprovalId>,
     /// The most rows that a grant covers, if it runs by one.
     pub rows_max: Option<u64>,
@@ -51,6 +53,7 @@ impl<W: Default> Running<W> {
             judged,
             index: 0,
             started: Instant::now(),
+            wording: warrant.wording,
             approval: warrant.approval,
             rows_max: warrant.rows_max,
             plan: None,
@@ -71,7 +74,12 @@ impl<W: Default> Running<W> {
 impl<W> Running<W> {
     /// Who said that it may run.
     pub fn warrant(&self) -> Warrant {
-        Warrant { approval: self.approval.clone(), rows_max: self.rows_max, dues: self.dues.clone() }
+        Warrant {
+            wording: self.wording.clone(),
+            approval: self.approval.clone(),
+            rows_max: self.rows_max,
+            dues: self.dues.clone(),
+        }
     }
 
     /// Takes note of rows and bytes that were passed on.

@@ -19,9 +19,10 @@ impl Session {
             self.overflow = false;
             return Ok(());
         };
-        let judged = running.judged.clone();
+        let (judged, wording) = (running.judged.clone(), running.wording.clone());
         let rows = running.rows_before + running.rows;
-        match hold(self, Held::in_mid_result(&judged, rows)).await? {
+        let judged = self.core.exactly(&judged, wording.text.as_ref());
+        match hold(self, Held::in_mid_result(&judged, &wording, rows)).await? {
             Waited::Released(_release, warrant) => {
                 self.overflow = false;
                 if let Some(running) = self.running() {

@@ -23,7 +23,7 @@ use crate::mysql::refusal::OwnError;
 use crate::mysql::{compose, diagnostics};
 use crate::policy::judge::Evidence;
 use crate::session::core::dues::Paying;
-use crate::session::core::hold::Warrant;
+use crate::session::core::hold::{Warrant, Wording};
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
@@ -195,7 +195,8 @@ impl Session {
             Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
                 Ok(dues) => {
                     self.drain().await?;
-                    self.send_execute(release, bound, Warrant { dues, ..Warrant::default() });
+                    let wording = Wording::new(text.clone(), parameters);
+                    self.send_execute(release, bound, Warrant { dues, wording, ..Warrant::default() });
                 }
                 Err(refused) => self.refuse_judged(&judged, &refused),
             },

@@ -16,7 +16,7 @@ use crate::mysql::packets::query::{self, Attribute, Query};
 use crate::mysql::refusal::{self, OwnError};
 use crate::session::core::End;
 use crate::session::core::dues::Paying;
-use crate::session::core::hold::Warrant;
+use crate::session::core::hold::{Warrant, Wording};
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running, Underway};
@@ -80,7 +80,8 @@ impl Session {
             Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
                 Ok(dues) => {
                     self.drain().await?;
-                    self.send_query(release, judged, &text, Warrant { dues, ..Warrant::default() });
+                    let wording = Wording::new(text.clone(), &[]);
+                    self.send_query(release, judged, &text, Warrant { dues, wording, ..Warrant::default() });
                 }
                 Err(refused) => self.refuse_judged(&judged, &refused),
             },

@@ -16,7 +16,7 @@ use crate::pg::ledger::{Description, Owed};
 use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse};
 use crate::pg::refusal;
 use crate::session::core::dues::Paying;
-use crate::session::core::hold::Warrant;
+use crate::session::core::hold::{Warrant, Wording};
 use crate::session::core::judging::judge_reading;
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
@@ -137,7 +137,8 @@ impl Session {
                 self.send_released(release, message);
                 self.ledger.push(Owed::Bind { portal: portal.clone() });
                 self.on_bound(&judged);
-                self.open_portal(portal, prepared, judged, formats, Warrant { dues, ..Warrant::default() });
+                let wording = Wording::new(prepared.text.clone(), &parameters);
+                self.open_portal(portal, prepared, judged, formats, Warrant { dues, wording, ..Warrant::default() });
             }
             Verdict::Deny(refused) => return self.refuse_bind(&judged, &refused).await,
             Verdict::Hold(_) => {

@@ -11,7 +11,7 @@ use crate::pg::ledger::Owed;
 use crate::pg::refusal;
 use crate::session::core::End;
 use crate::session::core::dues::Paying;
-use crate::session::core::hold::Warrant;
+use crate::session::core::hold::{Warrant, Wording};
 use crate::session::core::judging::{Asked, judge_text};
 use crate::session::judge::Judged;
 use crate::session::postgres::Session;
@@ -53,7 +53,12 @@ impl Session {
         match self.core.admit(&judged, &[]) {
             Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
                 Ok(dues) => {
-                    self.send_query(release, judged, &message, Warrant { dues, ..Warrant::default() });
+                    self.send_query(
+                        release,
+                        judged,
+                        &message,
+                        Warrant { dues, wording: Wording::new(text, &[]), ..Warrant::default() },
+                    );
                     Ok(())
                 }
                 Err(refused) => self.refuse_query(&judged, &refused).await,
