@@ -323,3 +323,11 @@ pub struct Footprint {
     /// EXPLAIN can estimate it (SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, and DECLARE or PREPARE's inner statement).
     pub explainable: bool,
 }
+
+impl Footprint {
+    /// Not understood to the point that nothing was predicted of its result, not even how many columns it has.
+    pub fn is_shapeless(&self) -> bool {
+        let placeholder = |outputs: &[Output]| matches!(outputs, [one] if one.unknown && one.name.is_empty());
+        !self.opaque.is_empty() && self.outputs.as_deref().is_none_or(placeholder)
+    }
+}

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::masking::column::{Format, ResultColumn};
-use crate::masking::plan::{Against, Plan, plan, plan_revealing};
+use crate::masking::plan::{Against, Plan, Planned, plan, plan_revealing};
 use crate::session::core::Core;
 use crate::session::core::dues::Dues;
 use crate::session::core::hold::{Warrant, Wording};
@@ -129,7 +129,10 @@ impl Core {
         let columns = columns(&judged)?;
         let predicted = one.and_then(|one| one.statement.footprint.outputs.as_deref());
         let against = Against { map: &world.classes, catalog: &world.catalog, keys: &self.services.mask_keys };
+        let shapeless = one.is_some_and(|one| one.statement.footprint.is_shapeless());
         let planned = match one.map(|one| &one.reveal).filter(|reveal| !reveal.is_empty()) {
+            // Nothing was predicted that the server could contradict: all of it is redacted, and that is all.
+            _ if shapeless => Planned { plan: Plan::whole(&columns, against.catalog), disagreement: None },
             Some(reveal) => plan_revealing(predicted, &columns, &against, reveal),
             None => plan(predicted, &columns, against.map, against.catalog, against.keys),
         };
