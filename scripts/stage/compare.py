@@ -1,18 +1,17 @@
-"""Direct, a plain TCP relay (haproxy), a pooler (pgbouncer) and Holdpoint on the same work, interleaved, in one run."""
+"""Direct, a plain TCP relay (haproxy), on PostgreSQL a pooler (pgbouncer), and Holdpoint on the same work, interleaved, in one run."""
 
 import argparse
 import os
 import platform
 import re
 import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
+import compare_mysql
 from cluster import Cluster, end, follow_parent, free_port
+from peers import Figures, Target, cell, start_haproxy, turned, wait_for_port
 from proxy import ROOT, Holdpoint, split_dsn
 from rawpg import RawClient
 
@@ -43,73 +42,6 @@ rules: []
 """
 PLAIN, MASKED = "bulk, nothing masked", "bulk, 2 of 6 masked"
 OLTP = [(mode, clients) for mode in ("simple", "prepared") for clients in (1, 16)]
-
-
-class Process:
-    """CPU seconds and memory of one process, all its threads included."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def cpu(self):
-        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self, name):
-        """A line of its status in MiB: VmRSS, VmHWM."""
-        with open(f"/proc/{self.pid}/status", encoding="utf-8") as file:
-            found = re.search(rf"^{name}:\s+(\d+) kB", file.read(), re.MULTILINE)
-        return int(found.group(1)) / 1024 if found else 0.0
-
-    def forget_peak(self):
-        try:
-            with open(f"/proc/{self.pid}/clear_refs", "w", encoding="utf-8") as file:
-                file.write("5")
-        except OSError:
-            pass
-
-
-class Target:
-    """One way to the database: where to connect, as whom, and whose CPU counts."""
-
-    def __init__(self, name, port, user, password, process=None):
-        self.name, self.port, self.user, self.password = name, port, user, password
-        self.watched = Process(process.pid) if process else None
-        self.process = process
-
-    def cpu(self):
-        return self.watched.cpu() if self.watched else 0.0
-
-
-def wait_for_port(port):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"nobody listens on port {port}")
-
-
-def start_haproxy(directory, cluster, password):
-    port, config = free_port(), os.path.join(directory, "haproxy.cfg")
-    with open(config, "w", encoding="utf-8") as file:
-        file.write(f"""global
-  nbthread 2
-  maxconn 500
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 10m
-  timeout server 10m
-listen relay
-  bind 127.0.0.1:{port}
-  server database 127.0.0.1:{cluster.port}
-""")
-    process = subprocess.Popen(follow_parent(["haproxy", "-db", "-q", "-f", config]), start_new_session=True)
-    wait_for_port(port)
-    return Target("haproxy (TCP, 2 threads)", port, "bench_app", password, process)
 
 
 def start_pgbouncer(directory, cluster, password):
@@ -191,34 +123,10 @@ def bulk(target, relation):
     return {"speed": size / seconds / 1e6, "cpu": used / (size / 1e9), "peak": peak, "rise": peak - start_memory}
 
 
-class Figures:
-    """All measurements by workload and target, one list entry per round."""
-
-    def __init__(self):
-        self.measured = {}
-
-    def note(self, workload, target, values):
-        for what, value in values.items():
-            self.measured.setdefault((workload, target, what), []).append(value)
-        print(f"   {workload:28} {target:32} " + "  ".join(f"{what} {value:.2f}" for what, value in values.items()), flush=True)
-
-    def median(self, workload, target, what):
-        values = self.measured.get((workload, target, what))
-        return statistics.median(values) if values else None
-
-    def ratio(self, workload, target, what, base, base_workload=None):
-        """The median of the ratios within each round."""
-        ours, theirs = self.measured.get((workload, target, what)), self.measured.get((base_workload or workload, base, what))
-        if not ours or not theirs or len(ours) != len(theirs) or not all(theirs):
-            return None
-        return statistics.median(a / b for a, b in zip(ours, theirs))
-
-
 def run_rounds(figures, targets, rounds, seconds):
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
-        # Every round begins with another target, so that no one always comes first.
-        order = targets[number % len(targets):] + targets[:number % len(targets)]
+        order = turned(targets, number)
         for mode, clients in OLTP:
             for target in order:
                 figures.note(f"select {mode} c{clients}", target.name, pgbench(target, mode, clients, seconds))
@@ -229,10 +137,6 @@ def run_rounds(figures, targets, rounds, seconds):
                 figures.note(MASKED, target.name, bulk(target, "wide_classified"))
             else:
                 figures.note(MASKED, target.name, bulk(target, "wide_masked_by_view"))
-
-
-def cell(value, form="{:.2f}"):
-    return form.format(value) if value is not None else "–"
 
 
 def table(figures, targets, workloads, unit_speed, unit_cpu):
@@ -286,7 +190,7 @@ def processor():
     return found.group(1) if found else platform.machine()
 
 
-def report(figures, targets, arguments):
+def report(figures, targets, arguments, elsewhere):
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     oltp = [f"select {mode} c{clients}" for mode, clients in OLTP]
     memory = "\n".join(
@@ -313,18 +217,11 @@ With masks, the peers carry a view that masks the same two columns inside the da
 | target | peak memory during the result, MiB | risen by, MiB |
 | --- | --: | --: |
 {memory}
-{aims}"""
+{aims}{elsewhere}"""
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/compare", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3, help="per pgbench run")
-    parser.add_argument("--without-holdpoint", action="store_true", help="only the peers: proves the script itself")
-    parser.add_argument("--output", default=os.path.join(ROOT, "docs", "figures.md"), help="where the table goes; - for the terminal")
-    arguments = parser.parse_args()
-    directory = tempfile.mkdtemp(prefix="holdpoint-compare-")
-    os.chmod(directory, 0o755)
+def measure_postgres(directory, arguments):
+    """All of it on PostgreSQL. Returns the measurements and the targets."""
     cluster, targets = Cluster(directory), []
     try:
         cluster.start()
@@ -340,7 +237,26 @@ def main():
             targets.append(start_holdpoint(directory, cluster, password))
         figures = Figures()
         run_rounds(figures, targets, arguments.rounds, arguments.seconds)
-        text = report(figures, targets, arguments)
+        return figures, targets
+    finally:
+        for target in targets:
+            end(target.process)
+        cluster.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/compare", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3, help="per run of pgbench or sysbench")
+    parser.add_argument("--without-holdpoint", action="store_true", help="only the peers: proves the script itself")
+    parser.add_argument("--output", default=os.path.join(ROOT, "docs", "figures.md"), help="where the table goes; - for the terminal")
+    arguments = parser.parse_args()
+    directory = tempfile.mkdtemp(prefix="holdpoint-compare-")
+    os.chmod(directory, 0o755)
+    try:
+        figures, targets = measure_postgres(directory, arguments)
+        elsewhere = "".join(compare_mysql.section(flavour, directory, arguments) for flavour in ("mariadb", "mysql"))
+        text = report(figures, targets, arguments, elsewhere)
         if arguments.output == "-":
             print(text)
         else:
@@ -351,9 +267,6 @@ def main():
     except KeyboardInterrupt:
         return 130
     finally:
-        for target in targets:
-            end(target.process)
-        cluster.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 
