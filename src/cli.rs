@@ -168,16 +168,26 @@ async fn serve(global: &Global) -> Result<Exit, Failure> {
 }
 
 fn look_at_rules(args: &rules::RulesArgs) -> Result<Exit, Failure> {
-    let read = |text: &str, catalog: &Catalog| {
-        let batch = statement::read::read(text, &Scope::default(), catalog, &Known::default());
-        batch.statements.iter().map(|statement| Footprint::clone(&statement.footprint)).collect()
-    };
-    let code = rules::run(args, &read, &mut std::io::stdout().lock());
+    let code = rules::run(args, &read_alone, &mut std::io::stdout().lock());
     match code.map_err(|error| Failure::Usage(format!("{error:#}")))? {
         rules::OK => Ok(Exit::Ok),
         rules::FOUND => Ok(Exit::Finding),
         _ => Ok(Exit::Usage),
     }
+}
+
+/// Reads statements as the catalog's server would in a session that has just begun.
+fn read_alone(text: &str, catalog: &Catalog) -> Vec<Footprint> {
+    let scope = Scope::fresh(catalog, only_schema(catalog).as_deref());
+    let batch = statement::read::read(text, &scope, catalog, &Known::default());
+    batch.statements.iter().map(|statement| Footprint::clone(&statement.footprint)).collect()
+}
+
+/// The schema of all tables, if they have one in common: unqualified names mean it on MySQL.
+fn only_schema(catalog: &Catalog) -> Option<std::sync::Arc<str>> {
+    let mut schemas = catalog.relations().map(|relation| &relation.schema);
+    let first = schemas.next()?;
+    schemas.all(|schema| schema == first).then(|| first.clone())
 }
 
 #[cfg(test)]

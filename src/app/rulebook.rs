@@ -135,7 +135,8 @@ impl Rulebook {
     async fn answer(self_: Answerer, question: Explain) -> Result<Value, String> {
         let keeper = self_.keeper.ok_or_else(|| format!("database `{}` is not configured", question.database))?;
         let world = keeper.world().await.map_err(|error| error.to_string())?;
-        let batch = read(&question.sql, &Scope::default(), &world.catalog, &Known::default());
+        let scope = Scope::fresh(&world.catalog, self_.current.as_deref());
+        let batch = read(&question.sql, &scope, &world.catalog, &Known::default());
         let name = AgentName(question.agent.clone());
         let subject = Subject { agent: &name, groups: &self_.groups, database: &question.database, has_reason: true };
         let statements: Vec<Value> = batch
@@ -189,6 +190,8 @@ impl Taker {
 
 struct Answerer {
     keeper: Option<Arc<Keeper>>,
+    /// The database there.
+    current: Option<String>,
     groups: Vec<String>,
 }
 
@@ -215,6 +218,7 @@ impl RulesDoor for Rulebook {
             .map(|agent| agent.groups)
             .unwrap_or_default();
         let keeper = surroundings.and_then(|around| around.keepers.get(&question.database).cloned());
-        Box::pin(Self::answer(Answerer { keeper, groups }, question))
+        let current = self.config.load().databases.get(&question.database).map(|database| database.database.clone());
+        Box::pin(Self::answer(Answerer { keeper, current, groups }, question))
     }
 }

@@ -173,6 +173,34 @@ impl MySqlType {
         }
     }
 
+    /// A name that [`named`](Self::named) knows it by, if it has one.
+    pub fn usual_name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Tiny => "tinyint",
+            Self::Short => "smallint",
+            Self::Medium => "mediumint",
+            Self::Long => "int",
+            Self::LongLong => "bigint",
+            Self::Float => "float",
+            Self::Double => "double",
+            Self::Decimal => "decimal",
+            Self::Year => "year",
+            Self::Date => "date",
+            Self::DateTime => "datetime",
+            Self::Timestamp => "timestamp",
+            Self::Time => "time",
+            Self::Text => "text",
+            Self::Bytes => "blob",
+            Self::Json => "json",
+            Self::Enum => "enum",
+            Self::Set => "set",
+            Self::Bit => "bit",
+            Self::Geometry => "geometry",
+            Self::Strict => "uuid",
+            Self::Null | Self::Other => return None,
+        })
+    }
+
     /// The type of this number; `None` for a PostgreSQL OID.
     pub fn of(oid: u32) -> Option<Self> {
         let index = usize::try_from(oid.checked_sub(BASE + 1)?).ok()?;
@@ -197,6 +225,13 @@ fn extends_ascii(collation: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usual_names_are_known() {
+        for kind in MySqlType::ALL {
+            assert!(kind.usual_name().is_none_or(|name| MySqlType::named(name) == kind), "{kind:?}");
+        }
+    }
 
     #[test]
     fn described_columns_are_what_their_flags_and_collation_say() {

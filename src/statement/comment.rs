@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn mysqls_text_is_read_in_its_own_mode() {
-        let reading = crate::statement::mysql::lex::plain(Flavour::MySql, 80_403);
+        let reading = crate::statement::scope::MySqlReading::plain(Flavour::MySql, 80_403);
         let dialect = Dialect::MySql(reading);
         for (text, rest) in [
             ("SELECT `a` FROM t /*a='b'*/", "SELECT `a` FROM t"),

@@ -108,14 +108,13 @@ fn withheld(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statement::mysql::lex::plain;
-    use crate::statement::scope::Flavour;
+    use crate::statement::scope::{Flavour, MySqlReading};
 
     const POSTGRES: Dialect = Dialect::Postgres { standard_conforming_strings: true };
 
     #[test]
     fn mysqls_literals_are_withheld_as_its_server_reads_them() {
-        let dialect = Dialect::MySql(plain(Flavour::MySql, 80_403));
+        let dialect = Dialect::MySql(MySqlReading::plain(Flavour::MySql, 80_403));
         for (text, shown) in [
             ("SELECT `a` FROM t WHERE b = 'it\\'s' AND c = \"x\" -- secret", "SELECT `a` FROM t WHERE b = ? AND c = ?"),
             ("SELECT/* secret */x'41', 0x41, _utf8mb4 'x' 'y' # secret", "SELECT ?, ?, ?"),

@@ -5,6 +5,7 @@ pub mod ask_mysql;
 
 use std::sync::Arc;
 
+use crate::catalog::Catalog;
 pub use crate::catalog::Flavour;
 
 /// The session's settings that matter to reading. Asked from the server, never guessed.
@@ -59,7 +60,39 @@ pub struct MySqlReading {
     pub lower_case_table_names: u8,
 }
 
+impl MySqlReading {
+    /// A server of this kind with its defaults: no mode that changes reading.
+    pub const fn plain(flavour: Flavour, version: u32) -> Self {
+        Self {
+            flavour,
+            version,
+            ansi_quotes: false,
+            no_backslash_escapes: false,
+            pipes_as_concat: false,
+            ignore_space: false,
+            high_not_precedence: false,
+            foreign_mode: false,
+            lower_case_table_names: 0,
+        }
+    }
+}
+
 impl Scope {
+    /// A session that has just begun, on a server with defaults; `current` is the database it is in, on MySQL. For looking
+    /// at statements without a session: a real one is asked.
+    pub fn fresh(catalog: &Catalog, current: Option<&str>) -> Self {
+        let Some(flavour) = catalog.flavour else { return Self::default() };
+        let reading = MySqlReading {
+            lower_case_table_names: catalog.lower_case_table_names,
+            ..MySqlReading::plain(flavour, catalog.server_version)
+        };
+        Self {
+            dialect: Dialect::MySql(reading),
+            search_path: current.map(Arc::from).into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// PostgreSQL's `standard_conforming_strings`; `true` for other servers, which have no such setting.
     pub fn standard_conforming_strings(&self) -> bool {
         !matches!(self.dialect, Dialect::Postgres { standard_conforming_strings: false })

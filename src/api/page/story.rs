@@ -148,17 +148,7 @@ fn shape(approval: &Approval) -> Vec<u64> {
 /// How such servers read by default. Only texts are compared by it: one that is read otherwise is alike to itself alone.
 fn dialect(protocol: &str) -> Dialect {
     match protocol {
-        "mysql" => Dialect::MySql(MySqlReading {
-            flavour: Flavour::MySql,
-            version: 80_400,
-            ansi_quotes: false,
-            no_backslash_escapes: false,
-            pipes_as_concat: false,
-            ignore_space: false,
-            high_not_precedence: false,
-            foreign_mode: false,
-            lower_case_table_names: 0,
-        }),
+        "mysql" => Dialect::MySql(MySqlReading::plain(Flavour::MySql, 80_400)),
         _ => Dialect::Postgres { standard_conforming_strings: true },
     }
 }

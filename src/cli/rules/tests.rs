@@ -130,19 +130,37 @@ fn schemas_are_json() {
 
 #[test]
 fn shipped_cases_hold_with_the_real_reader() {
-    let read = |sql: &str, catalog: &Catalog| -> Vec<Footprint> {
-        let scope = crate::statement::scope::Scope::default();
-        let batch = crate::statement::read::read(sql, &scope, catalog, &crate::statement::read::Known::default());
-        batch.statements.iter().map(|statement| (*statement.footprint).clone()).collect()
-    };
     let example = include_str!("../../../rules/example.yaml.sample").to_owned();
     let example = RuleSet::load_dir(&[("example.yaml".to_owned(), example)]).unwrap();
     for rules in [RuleSet::baseline(), example] {
         let catalog = rules.catalog().unwrap().to_catalog().unwrap();
-        let results = rules.run_cases(&catalog, &read);
+        let results = rules.run_cases(&catalog, &crate::cli::read_alone);
         let mut out = Vec::new();
         report::cases(&results, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(results.iter().all(|result| result.failures.is_empty()), "{text}");
+    }
+}
+
+#[test]
+fn statements_are_read_as_the_catalogs_server_reads_them() {
+    let rules = "version: 1
+classes: { pii.email: { mask: email } }
+columns: [{ match: 'crm.crm.customers.email', class: pii.email }]
+rules: [{ id: bulk, when: { actions: [bulk_read] }, then: hold, approval: { stages: [{ groups: [dba], needed: 1 }] } }]
+catalog:
+  database: crm
+  dialect: mysql
+  tables: { crm.customers: { columns: [id bigint not null, email varchar(80)], keys: [[id]], rows: 100000 } }
+tests:
+  - { agent: bot, sql: 'SELECT `email` FROM customers WHERE id = 1 # one', expect: allow, masked: [email] }
+  - { agent: bot, sql: 'SELECT /*!50000 email FROM */ customers', expect: hold, rule: bulk }
+";
+    let set = RuleSet::load_dir(&[("r.yaml".to_owned(), rules.to_owned())]).unwrap();
+    for dialect in ["mysql", "mariadb"] {
+        let mut raw = set.catalog().unwrap().clone();
+        raw.dialect = serde_json::from_value(dialect.into()).unwrap();
+        let results = set.run_cases(&raw.to_catalog().unwrap(), &crate::cli::read_alone);
+        assert!(results.iter().all(|result| result.failures.is_empty()), "{dialect}: {results:?}");
     }
 }

@@ -330,8 +330,30 @@ pub struct TestRaw {
 pub struct CatalogRaw {
     /// The database's name, as under `databases:`.
     pub database: String,
+    /// Whose server it is: how statements are read, which types there are.
+    #[serde(default, skip_serializing_if = "DialectRaw::is_usual")]
+    pub dialect: DialectRaw,
     /// Tables by `schema.name`.
     pub tables: BTreeMap<String, TableRaw>,
+}
+
+/// The kind of server that a catalog was made up for, or read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DialectRaw {
+    /// PostgreSQL.
+    #[default]
+    Postgres,
+    /// MySQL 8.4.
+    MySql,
+    /// MariaDB 10.11.
+    MariaDb,
+}
+
+impl DialectRaw {
+    fn is_usual(&self) -> bool {
+        *self == Self::Postgres
+    }
 }
 
 /// One table.

@@ -7,7 +7,7 @@ use crate::policy::action::Action;
 use crate::policy::judge::matching::means;
 use crate::policy::judge::words;
 use crate::policy::rules::file::Mode;
-use crate::policy::rules::shape::is_system;
+use crate::policy::rules::shape::{is_servers_own, is_system};
 use crate::policy::rules::{Origin, Rule, RuleSet, When, glob};
 use crate::policy::ruling::Effect;
 
@@ -148,7 +148,7 @@ impl RuleSet {
                 })
             });
             let elsewhere = pattern.part(0).is_some_and(|part| !glob::fits(part, &catalog.database));
-            let system = pattern.part(1).is_some_and(is_system);
+            let system = pattern.part(1).is_some_and(|schema| is_servers_own(catalog, schema));
             if !found && !system && (!elsewhere || pattern.is_open()) {
                 let text = format!("`match` fits no column of database `{}`", catalog.database);
                 findings.push(finding("no-such-column", Level::Warning, text, &rule.origin));

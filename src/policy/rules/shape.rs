@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Column, Parts, Relation, RelationKey, RelationKind};
-use crate::policy::rules::file::{CatalogRaw, TableRaw};
+use crate::catalog::mysql_type::MySqlType;
+use crate::catalog::{Catalog, Column, Flavour, Parts, Relation, RelationKey, RelationKind};
+use crate::policy::rules::file::{CatalogRaw, DialectRaw, TableRaw};
 use crate::policy::yaml::{Document, Fault};
 
 /// Types by the names people write, with their OIDs (`pg_type.dat`).
@@ -61,17 +62,17 @@ impl CatalogRaw {
         let keys: BTreeMap<&str, RelationKey> =
             self.tables.keys().enumerate().map(|(index, name)| (name.as_str(), oid(index))).collect();
         let mut relations = Vec::new();
-        let mut schemas: Vec<Arc<str>> = vec![Arc::from("pg_catalog"), Arc::from("information_schema")];
+        let mut schemas: Vec<Arc<str>> = self.dialect.schemas().iter().map(|name| Arc::from(*name)).collect();
         for (name, table) in &self.tables {
-            let relation = relation(name, table, &keys).map_err(|cause| (name.clone(), cause))?;
+            let relation = relation(name, table, &keys, self.dialect).map_err(|cause| (name.clone(), cause))?;
             if !schemas.contains(&relation.schema) {
                 schemas.push(relation.schema.clone());
             }
             relations.push(relation);
         }
         link_children(&mut relations);
-        let parts = Parts { relations, schemas, ..Parts::default() };
-        Ok(Catalog::new(Arc::from(self.database.as_str()), 1, 150_000, parts))
+        let parts = Parts { relations, schemas, flavour: self.dialect.flavour(), ..Parts::default() };
+        Ok(Catalog::new(Arc::from(self.database.as_str()), 1, self.dialect.server_version(), parts))
     }
 
     /// The file form of a catalog's user tables and views. Functions and user types are left out.
@@ -89,8 +90,65 @@ impl CatalogRaw {
             };
             tables.insert(relation.qualified(), table);
         }
-        Self { database: catalog.database.to_string(), tables }
+        let dialect = DialectRaw::of(catalog.flavour);
+        Self { database: catalog.database.to_string(), dialect, tables }
     }
+}
+
+impl DialectRaw {
+    fn of(flavour: Option<Flavour>) -> Self {
+        match flavour {
+            None => Self::Postgres,
+            Some(Flavour::MySql) => Self::MySql,
+            Some(Flavour::MariaDb) => Self::MariaDb,
+        }
+    }
+
+    fn flavour(self) -> Option<Flavour> {
+        match self {
+            Self::Postgres => None,
+            Self::MySql => Some(Flavour::MySql),
+            Self::MariaDb => Some(Flavour::MariaDb),
+        }
+    }
+
+    /// As the server itself counts versions.
+    fn server_version(self) -> u32 {
+        match self {
+            Self::Postgres => 150_000,
+            Self::MySql => 80_400,
+            Self::MariaDb => 101_100,
+        }
+    }
+
+    /// Schemas of the server's own.
+    fn schemas(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["pg_catalog", "information_schema"],
+            Self::MySql | Self::MariaDb => &["information_schema", "mysql", "performance_schema", "sys"],
+        }
+    }
+
+    /// The number of a type that people call this.
+    fn type_of(self, name: &str) -> Option<u32> {
+        if self == Self::Postgres {
+            return TYPES.iter().find(|(known, _)| *known == name).map(|(_, oid)| *oid);
+        }
+        let name = match name {
+            "integer" => "int",
+            "bool" | "boolean" => "tinyint",
+            "numeric" => "decimal",
+            "real" => "double",
+            other => other,
+        };
+        let kind = MySqlType::named(name);
+        (kind != MySqlType::Other).then(|| kind.oid())
+    }
+}
+
+/// Belongs to a server of this kind itself.
+pub fn is_servers_own(catalog: &Catalog, schema: &str) -> bool {
+    DialectRaw::of(catalog.flavour).schemas().contains(&schema)
 }
 
 /// Belongs to the server itself.
@@ -104,18 +162,24 @@ fn rows_of(estimate: f64) -> Option<u64> {
 }
 
 fn column_text(column: &Column) -> String {
-    let known = TYPES.iter().find(|(_, oid)| *oid == column.type_oid);
-    let type_name = known.map_or_else(|| column.type_oid.to_string(), |(name, _)| (*name).to_owned());
+    let known = TYPES.iter().find(|(_, oid)| *oid == column.type_oid).map(|(name, _)| *name);
+    let known = known.or_else(|| MySqlType::of(column.type_oid)?.usual_name());
+    let type_name = known.map_or_else(|| column.type_oid.to_string(), str::to_owned);
     let not_null = if column.not_null { " not null" } else { "" };
     format!("{} {type_name}{not_null}", column.name)
 }
 
-fn relation(name: &str, table: &TableRaw, keys: &BTreeMap<&str, RelationKey>) -> Result<Relation, String> {
+fn relation(
+    name: &str,
+    table: &TableRaw,
+    keys: &BTreeMap<&str, RelationKey>,
+    dialect: DialectRaw,
+) -> Result<Relation, String> {
     let (schema, bare) = name.split_once('.').ok_or("write it as schema.table")?;
     let mut columns = Vec::new();
     for (index, text) in table.columns.iter().enumerate() {
         let number = i16::try_from(index + 1).map_err(|_| "too many columns".to_owned())?;
-        columns.push(column(number, text)?);
+        columns.push(column(number, text, dialect)?);
     }
     let number = |wanted: &String| {
         let found = columns.iter().find(|column| *column.name == **wanted);
@@ -142,7 +206,7 @@ fn relation(name: &str, table: &TableRaw, keys: &BTreeMap<&str, RelationKey>) ->
     })
 }
 
-fn column(number: i16, text: &str) -> Result<Column, String> {
+fn column(number: i16, text: &str, dialect: DialectRaw) -> Result<Column, String> {
     let (name, rest) = text.split_once(' ').ok_or_else(|| format!("`{text}` is not `name type`"))?;
     let lower = rest.trim().to_lowercase();
     let (type_text, not_null) = match lower.strip_suffix("not null") {
@@ -150,9 +214,10 @@ fn column(number: i16, text: &str) -> Result<Column, String> {
         None => (lower.as_str(), false),
     };
     let bare = type_text.split('(').next().unwrap_or_default().trim();
-    let known = TYPES.iter().find(|(known, _)| *known == bare).map(|(_, oid)| *oid);
-    let type_oid =
-        known.or_else(|| bare.parse().ok()).ok_or_else(|| format!("type `{type_text}` is not known here"))?;
+    let type_oid = dialect
+        .type_of(bare)
+        .or_else(|| bare.parse().ok())
+        .ok_or_else(|| format!("type `{type_text}` is not known here"))?;
     Ok(Column { number, name: Arc::from(name), type_oid, not_null, generated: None })
 }
 
@@ -187,6 +252,25 @@ tables:
         assert_eq!(orders.children.len(), 1);
         let again = CatalogRaw::of(&catalog);
         assert_eq!(again.to_catalog().map(|c| CatalogRaw::of(&c)), Ok(again)); // the OIDs are made up anew
+    }
+
+    #[test]
+    fn mysqls_catalog_has_its_own_types_and_goes_there_and_back() {
+        let text = "
+database: crm
+dialect: mariadb
+tables:
+  crm.customers: { columns: [id bigint not null, 'email varchar(80)', scan mediumblob], keys: [[id]] }
+";
+        let catalog = CatalogRaw::read(text, "c.yaml").unwrap().to_catalog().unwrap();
+        assert_eq!((catalog.flavour, catalog.server_version), (Some(Flavour::MariaDb), 101_100));
+        let customers = catalog.relation_named("crm", "customers").unwrap();
+        let types: Vec<_> = customers.columns.iter().map(|column| MySqlType::of(column.type_oid)).collect();
+        assert_eq!(types, [MySqlType::LongLong, MySqlType::Text, MySqlType::Bytes].map(Some));
+        let again = CatalogRaw::of(&catalog);
+        assert_eq!(again.to_catalog().map(|c| CatalogRaw::of(&c)), Ok(again));
+        let serial = CatalogRaw::read(&text.replace("bigint", "int8"), "c.yaml").unwrap().to_catalog();
+        assert_eq!(serial.unwrap_err().1, "type `int8` is not known here");
     }
 
     #[test]

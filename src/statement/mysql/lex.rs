@@ -93,22 +93,6 @@ pub fn ends_in_code(text: &str, reading: &MySqlReading) -> bool {
         .is_ok_and(|lexemes| lexemes.last().is_some_and(|last| last.start == text.len() + 1 && last.is("x")))
 }
 
-/// A session of this server without any mode that changes reading.
-#[cfg(test)]
-pub fn plain(flavour: Flavour, version: u32) -> MySqlReading {
-    MySqlReading {
-        flavour,
-        version,
-        ansi_quotes: false,
-        no_backslash_escapes: false,
-        pipes_as_concat: false,
-        ignore_space: false,
-        high_not_precedence: false,
-        foreign_mode: false,
-        lower_case_table_names: 0,
-    }
-}
-
 struct Lexer<'t> {
     text: &'t str,
     bytes: &'t [u8],

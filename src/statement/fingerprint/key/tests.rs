@@ -1,15 +1,14 @@
 //! Which literals the cache key cuts, and which texts have no key.
 
 use super::*;
-use crate::statement::mysql::lex::plain;
-use crate::statement::scope::Flavour;
+use crate::statement::scope::{Flavour, MySqlReading};
 
 const POSTGRES: Dialect = Dialect::Postgres { standard_conforming_strings: true };
 const OLD_STRINGS: Dialect = Dialect::Postgres { standard_conforming_strings: false };
 
 #[test]
 fn mysqls_texts_have_keys_only_where_every_mode_reads_them_alike() {
-    let dialect = Dialect::MySql(plain(Flavour::MySql, 80_403));
+    let dialect = Dialect::MySql(MySqlReading::plain(Flavour::MySql, 80_403));
     for text in
         ["SELECT a FROM t WHERE b = 5", "SELECT a FROM t WHERE b = 'x' LIMIT 5", "INSERT INTO t VALUES (1, 'x')"]
     {

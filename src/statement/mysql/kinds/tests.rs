@@ -2,11 +2,11 @@
 
 use super::cursor::{Cursor, Named};
 use super::files::{Into, take_into};
-use crate::statement::mysql::lex::{Lexeme, lex, plain};
-use crate::statement::scope::Flavour;
+use crate::statement::mysql::lex::{Lexeme, lex};
+use crate::statement::scope::{Flavour, MySqlReading};
 
 fn lexemes(text: &str) -> Vec<Lexeme> {
-    lex(text, &plain(Flavour::MySql, 80_403)).unwrap()
+    lex(text, &MySqlReading::plain(Flavour::MySql, 80_403)).unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Tokenizer;
 use super::*;
 
 fn mysql() -> MySqlReading {
-    plain(Flavour::MySql, 80_403)
+    MySqlReading::plain(Flavour::MySql, 80_403)
 }
 
 fn shown(text: &str, reading: &MySqlReading) -> Vec<String> {
@@ -90,7 +90,7 @@ fn doubtful_texts_are_refused() {
 
 #[test]
 fn executable_comments_follow_the_servers_version() {
-    let maria = plain(Flavour::MariaDb, 101_119);
+    let maria = MySqlReading::plain(Flavour::MariaDb, 101_119);
     let table = [
         ("1 /*! 2 */", "1 2", "1 2"),
         ("1 /*!80403 2 */", "1 2", "1"),
@@ -114,7 +114,7 @@ fn executable_comments_follow_the_servers_version() {
 proptest! {
     #[test]
     fn places_are_true_and_in_order(text in "[ a-z0-9'\"`@#*/!\\-.;(),=<>_xN\n]{0,40}") {
-        for reading in [mysql(), plain(Flavour::MariaDb, 101_119)] {
+        for reading in [mysql(), MySqlReading::plain(Flavour::MariaDb, 101_119)] {
             let Ok(lexemes) = lex(&text, &reading) else { continue };
             let mut end = 0;
             for lexeme in &lexemes {

@@ -1,10 +1,9 @@
 //! What sqlparser is shown, and what it is spared.
 
 use super::*;
-use crate::statement::mysql::lex::plain;
 
 fn tree(text: &str) -> Result<String, Doubt> {
-    let reading = plain(Flavour::MySql, 80_403);
+    let reading = MySqlReading::plain(Flavour::MySql, 80_403);
     statement(&lex(text, &reading)?, &reading).map(|tree| tree.to_string())
 }
 
@@ -35,7 +34,7 @@ fn what_is_left_over_or_too_high_is_refused() {
 
 #[test]
 fn a_text_of_one_query_is_read() {
-    let reading = plain(Flavour::MySql, 80_403);
+    let reading = MySqlReading::plain(Flavour::MySql, 80_403);
     assert!(query("select `a`.`b` AS `b` from `d`.`a`", &reading).is_some());
     assert!(query("delete from t", &reading).is_none());
     assert!(query("select 1; select 2", &reading).is_none());
