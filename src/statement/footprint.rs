@@ -4,6 +4,7 @@
 
 mod session;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -325,6 +326,25 @@ pub struct Footprint {
 }
 
 impl Footprint {
+    /// What is predicted of a result whose columns have these names. Servers' versions and settings decide whether MySQL's plans
+    /// are a table or one text, and whether its lists of routines name a language: all columns of these are alike, so that either
+    /// form is as well predicted as the other.
+    pub fn outputs_named<'n>(&self, mut names: impl ExactSizeIterator<Item = &'n str>) -> Option<Cow<'_, [Output]>> {
+        let outputs = self.outputs.as_deref()?;
+        let width = names.len();
+        let other_form = match self.verb {
+            Verb::Explain => width == 1 && names.all(|name| name == "EXPLAIN"),
+            Verb::Show => width == outputs.len() + 1 && names.any(|name| name == "Language"),
+            _ => false,
+        };
+        let alike =
+            |one: &Output| outputs.iter().all(|other| (&one.sources, one.unknown) == (&other.sources, other.unknown));
+        match outputs.first() {
+            Some(first) if other_form && alike(first) => Some(Cow::Owned(vec![first.clone(); width])),
+            _ => Some(Cow::Borrowed(outputs)),
+        }
+    }
+
     /// Not understood to the point that nothing was predicted of its result, not even how many columns it has.
     pub fn is_shapeless(&self) -> bool {
         let placeholder = |outputs: &[Output]| matches!(outputs, [one] if one.unknown && one.name.is_empty());

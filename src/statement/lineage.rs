@@ -157,12 +157,14 @@ struct Analyser<'c> {
 }
 
 /// What stands in one select list.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Local {
     /// A function that returns rows.
     multiplies: bool,
     /// An aggregate.
     aggregates: bool,
+    /// Names that the select list gives with AS.
+    written: Vec<Name>,
 }
 
 impl<'c> Analyser<'c> {

@@ -56,6 +56,7 @@ class Stage:
         self.directory = tempfile.mkdtemp(prefix="holdpoint-evasion-")
         os.chmod(self.directory, 0o755)
         self.cluster = self.holdpoint = None
+        self.policy = os.path.join(HERE, "rules.yaml")
 
     def __enter__(self):
         try:
@@ -75,7 +76,7 @@ class Stage:
         people = {APPROVER: ["approvers"], OWNER: []}
         rules = os.path.join(self.directory, "rules")
         os.makedirs(rules)
-        with open(os.path.join(HERE, "rules.yaml"), encoding="utf-8") as file:
+        with open(self.policy, encoding="utf-8") as file:
             text = self.rules(file.read())
         if self.approve:
             text = text.replace("hold: 1s, expires: 1500ms", "hold: 10s")

@@ -127,7 +127,9 @@ impl Core {
             return Ok(());
         }
         let columns = columns(&judged)?;
-        let predicted = one.and_then(|one| one.statement.footprint.outputs.as_deref());
+        let names = || columns.iter().map(|column| &*column.name);
+        let predicted = one.and_then(|one| one.statement.footprint.outputs_named(names()));
+        let predicted = predicted.as_deref();
         let against = Against { map: &world.classes, catalog: &world.catalog, keys: &self.services.mask_keys };
         let shapeless = one.is_some_and(|one| one.statement.footprint.is_shapeless());
         let planned = match one.map(|one| &one.reveal).filter(|reveal| !reveal.is_empty()) {

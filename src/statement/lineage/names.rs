@@ -120,6 +120,14 @@ impl<'e> Env<'e> {
         }
     }
 
+    /// A column, known or not, may have this name.
+    pub fn has_column(&self, name: &str) -> bool {
+        let mut rows = self.levels().flat_map(|level| &level.rows);
+        rows.any(|row| {
+            row.wild || row.columns.iter().any(|field| field.name.as_deref().is_none_or(|known| known == name))
+        })
+    }
+
     /// The table of this name, innermost first.
     pub fn table(&self, schema: Option<&str>, name: &str) -> Option<&Table> {
         let mut all = self.levels().flat_map(|level| level.rows.iter().flat_map(|row| &row.tables));

@@ -157,6 +157,7 @@ impl Analyser<'_> {
             product.equalities.append(&mut found);
         }
         let (columns, wild) = self.select_list(&select.items, &mut env);
+        self.local.written = select.items.iter().filter_map(|item| item.alias.clone()).collect();
         let mut shape = Shape { columns, wild, bound: product.bound(), unique: Vec::new() };
         self.group(&select.group, &shape, &env);
         if let Some(having) = &select.having {
@@ -254,16 +255,17 @@ impl Analyser<'_> {
 
     /// Adds the columns a star stands for; true when they are not all known.
     fn star(&mut self, path: &[Name], env: &Env<'_>, fields: &mut Vec<Field>) -> bool {
+        let shown = |field: &&Field| !field.value.hidden;
         match path {
             [] => {
                 for row in &env.rows {
-                    fields.extend(row.columns.iter().cloned());
+                    fields.extend(row.columns.iter().filter(shown).cloned());
                 }
                 env.rows.iter().any(|row| row.wild)
             }
             path => match self.table_of(path, env) {
                 Some(table) => {
-                    fields.extend(table.columns.iter().cloned());
+                    fields.extend(table.columns.iter().filter(shown).cloned());
                     table.wild
                 }
                 None => {
@@ -317,8 +319,12 @@ impl Analyser<'_> {
                     }
                 }
                 Expr::Column(path) if path.len() == 1 && self.named_by(path, shape, position) => {
-                    // The server takes the output's name first; the source's is added in case we named it differently.
-                    if let Some(Found::Value(value)) = path.first().map(|name| env.bare(name, self.dialect)) {
+                    // The server takes the output's name first; the source's is added in case we named it differently, but
+                    // a name that was written with AS is certain, and is not the whole row of a table of that name.
+                    let certain = path.first().filter(|name| self.local.written.contains(name));
+                    let only_row = certain.is_some_and(|name| !env.has_column(name));
+                    let found = path.first().filter(|_| !only_row).map(|name| env.bare(name, self.dialect));
+                    if let Some(Found::Value(value)) = found {
                         self.shape(&value, position);
                     }
                 }

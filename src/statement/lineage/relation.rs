@@ -112,6 +112,9 @@ impl Analyser<'_> {
         };
         for (column, field) in columns.iter_mut().enumerate() {
             field.value.origin = Some(Origin { leaf: id, column });
+            let number = relation.columns.get(column).map(|column| column.number);
+            let key = number.map(|number| ColumnKey { relation: relation.key, number });
+            field.value.hidden = key.is_some_and(|key| self.catalog.is_hidden(key));
         }
         for (field, name) in columns.iter_mut().zip(&alias.columns) {
             field.name = Some(name.clone());

@@ -150,7 +150,7 @@ impl Analyser<'_> {
         on.rows = vec![left_row, right.row];
         let mut equalities = Vec::new();
         let mut using_alias = None;
-        let merged = match &join.condition {
+        let mut merged = match &join.condition {
             JoinCondition::None => Vec::new(),
             JoinCondition::On(condition) => {
                 self.condition(condition, &on, Position::Join, &mut equalities);
@@ -162,8 +162,10 @@ impl Analyser<'_> {
             }
             JoinCondition::Natural => self.shared_names(&on),
         };
-        if !merged.is_empty() && join.kind == JoinKind::Right && self.dialect.turns_right_joins() {
-            self.opaque("RIGHT JOIN with merged columns", "write it as a LEFT JOIN, or with ON");
+        if self.dialect.turns_right_joins() {
+            let leading = usize::from(join.kind == JoinKind::Right);
+            let columns = on.rows.get(leading).map(|row| row.columns.as_slice()).unwrap_or_default();
+            merged.sort_by_key(|name| columns.iter().position(|field| field.name.as_ref() == Some(name)));
         }
         let columns = self.merge(&merged, join.kind, &mut on, &mut equalities);
         let product = joined_product(join.kind, left.product, right.product, equalities);
@@ -188,7 +190,8 @@ impl Analyser<'_> {
         left_names.filter(|name| right.columns.iter().any(|field| field.name.as_ref() == Some(name))).collect()
     }
 
-    /// The columns of a join: merged ones first, then the left side's rest, then the right side's.
+    /// The columns of a join: merged ones first, then the left side's rest, then the right side's; MySQL and MariaDB read
+    /// `a RIGHT JOIN b` as `b LEFT JOIN a`.
     fn merge(
         &mut self,
         merged: &[Name],
@@ -228,8 +231,10 @@ impl Analyser<'_> {
             let kept = row.columns.iter().filter(|f| f.name.as_ref().is_none_or(|name| !merged.contains(name)));
             kept.cloned().collect::<Vec<Field>>()
         };
-        columns.extend(rest(left));
-        columns.extend(rest(right));
+        let turned = kind == JoinKind::Right && self.dialect.turns_right_joins();
+        let (first, second) = if turned { (right, left) } else { (left, right) };
+        columns.extend(rest(first));
+        columns.extend(rest(second));
         columns
     }
 

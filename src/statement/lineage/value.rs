@@ -31,6 +31,8 @@ pub struct Value {
     pub fixed: bool,
     /// The type, where a catalog says it; else 0.
     pub type_oid: u32,
+    /// A column that `*` leaves out.
+    pub hidden: bool,
 }
 
 /// A named value; `None` is a name that could not be foretold.
@@ -156,7 +158,7 @@ impl Value {
 
     /// The same value seen from outside the query that made it.
     pub fn outside(&self) -> Self {
-        Self { origin: None, fixed: false, ..self.clone() }
+        Self { origin: None, fixed: false, hidden: false, ..self.clone() }
     }
 
     /// The sources as a footprint lists them.

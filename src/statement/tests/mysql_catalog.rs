@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::mysql_type::MySqlType as T;
-use crate::catalog::{Catalog, Column, Function, Parts, Relation, RelationKey, RelationKind};
+use crate::catalog::{Catalog, Column, ColumnKey, Function, Parts, Relation, RelationKey, RelationKind};
 
 /// The database that unqualified names are of.
 pub(super) const DATABASE: &str = "evasion";
@@ -78,6 +78,7 @@ fn tables() -> Vec<Relation> {
         relation(10, "payments", "id:int customer_id:int paid_on:date card_number amount:decimal", &[&[1, 3]]),
         relation(11, "items", "order_id:int line:int name", &[&[1, 2]]),
         people,
+        relation(17, "shy", "id:int seen unseen", &[&[1]]),
         Relation { has_triggers: true, ..relation(13, "audited", "id:int note", &[&[1]]) },
         of("crm", relation(14, "leads", "id:int phone", &[&[1]])),
         of("information_schema", view(15, "TABLES", "TABLE_SCHEMA TABLE_NAME TABLE_ROWS:int", "")),
@@ -135,6 +136,7 @@ pub(super) fn shop() -> Catalog {
             function("f_ssn", "RETURN (SELECT ssn FROM customers WHERE id=i)"),
             function("Substring", "RETURN 'x'"),
         ],
+        hidden: vec![ColumnKey { relation: RelationKey(17), number: 3 }],
         schemas: [DATABASE, "crm", "information_schema"].map(Arc::from).to_vec(),
         ..Parts::default()
     };
