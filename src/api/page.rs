@@ -19,7 +19,7 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 
 use crate::api::signin::oidc::flow;
-use crate::api::signin::{form, link};
+use crate::api::signin::{account, form, link};
 use crate::api::state::ApiState;
 
 /// The routes of the page.
@@ -36,6 +36,7 @@ pub fn router() -> Router<ApiState> {
         .route(flow::CALLBACK, get(flow::back))
         .route("/sign-out", axum::routing::post(form::sign_out))
         .route("/password/{secret}", get(link::show).post(link::set))
+        .route("/slack/link/{code}", get(account::show).post(account::tie))
         .route("/assets/page.css", get(assets::style))
         .route("/assets/page.js", get(assets::script))
         .route("/assets/icon.svg", get(assets::icon))

@@ -1,6 +1,7 @@
 //! Signing in at the page: sessions behind a cookie, forms that only our own page can send, passwords and the links by
 //! which they are set. Who may do what then is `config/sign_in`; what is decided goes through the same desk as `/v1`.
 
+pub mod account;
 pub mod cookie;
 pub mod form;
 pub mod limits;

@@ -351,3 +351,43 @@ impl Footprint {
         !self.opaque.is_empty() && self.outputs.as_deref().is_none_or(placeholder)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::lineage::blank;
+
+    fn outputs(count: usize, unknown: bool) -> Option<Vec<Output>> {
+        Some(vec![Output { name: Arc::from("x"), sources: Vec::new(), unknown }; count])
+    }
+
+    fn width(print: &Footprint, names: &[&str]) -> Option<usize> {
+        print.outputs_named(names.iter().copied()).map(|outputs| outputs.len())
+    }
+
+    #[test]
+    fn either_form_of_a_plan_or_a_list_of_routines_is_predicted_and_no_third_one() {
+        let plan = Footprint { outputs: outputs(12, false), ..blank(Verb::Explain) };
+        assert_eq!([width(&plan, &["EXPLAIN"]), width(&plan, &["id"])], [Some(1), Some(12)]);
+        let list = Footprint { outputs: outputs(2, false), ..blank(Verb::Show) };
+        let widths = [&["Db", "Name", "Language"][..], &["Db", "Name", "ssn"], &["Db", "Name", "Language", "ssn"]];
+        assert_eq!(widths.map(|names| width(&list, names)), [Some(3), Some(2), Some(2)]);
+        let select = Footprint { outputs: outputs(2, false), ..blank(Verb::Select) };
+        assert_eq!(width(&select, &["a", "b", "Language"]), Some(2));
+        // Columns that are not alike stay as they were predicted.
+        let mut mixed = Footprint { outputs: outputs(2, false), ..blank(Verb::Show) };
+        mixed.outputs.as_mut().unwrap()[0].unknown = true;
+        assert_eq!(width(&mixed, &["Db", "Name", "Language"]), Some(2));
+    }
+
+    #[test]
+    fn only_what_is_opaque_without_any_shape_is_shapeless() {
+        let why = Opaque { what: Arc::from("syntax"), why: Arc::from("it is not understood") };
+        let opaque = |outputs| Footprint { outputs, opaque: vec![why.clone()], ..blank(Verb::Unreadable) };
+        assert!(opaque(None).is_shapeless());
+        assert!(!opaque(outputs(1, true)).is_shapeless() && !opaque(outputs(2, true)).is_shapeless());
+        let placeholder = Output { name: Arc::from(""), sources: Vec::new(), unknown: true };
+        assert!(opaque(Some(vec![placeholder.clone()])).is_shapeless());
+        assert!(!Footprint { outputs: Some(vec![placeholder]), ..blank(Verb::Select) }.is_shapeless());
+    }
+}

@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use crate::cli::run;
 use crate::rig::{Rig, problem};
+use crate::visit::{Browser, visitor};
 
 /// A port that nobody listens on.
 const NOWHERE: &str = "http://127.0.0.1:9/hook";
@@ -69,7 +70,7 @@ async fn command_line_shows_channels_and_says_what_went_wrong() {
     assert_eq!(run(&url, &token, &["webhooks", "test", "nowhere"]).await.code, 2);
 }
 
-fn slack() -> NotifyConfig {
+fn slack(api_url: &str) -> NotifyConfig {
     let slack = SlackConfig {
         name: "slack".into(),
         bot_token: Secret::new("xoxb-1"),
@@ -78,10 +79,19 @@ fn slack() -> NotifyConfig {
         team_ids: vec!["T1".into()],
         people: [("U1".to_owned(), "dana".to_owned())].into(),
         content: Content::Full,
-        api_url: "http://127.0.0.1:9/api".into(),
+        api_url: api_url.into(),
         allow_private: true,
     };
     NotifyConfig { slack: Some(slack), ..NotifyConfig::default() }
+}
+
+/// What Slack sends with a body at this moment: the time, and its signature.
+fn signature(rig: &Rig, body: &[u8]) -> (String, String) {
+    let seconds = rig.state.clock.now().as_millis() / 1000;
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing").unwrap();
+    mac.update(format!("v0:{seconds}:").as_bytes());
+    mac.update(body);
+    (seconds.to_string(), format!("v0={}", hex::encode(mac.finalize().into_bytes())))
 }
 
 #[tokio::test]
@@ -90,12 +100,8 @@ async fn slacks_requests_need_its_signature_and_no_token() {
     let path = "/v1/slack/interactive";
     let body = b"payload=%7B%22type%22%3A%22view_submission%22%2C%22view%22%3A%7B%7D%7D".to_vec();
     assert_eq!(rig.raw("POST", path, "", &[], body.clone()).await.status, 401);
-    rig.with_notify(&slack());
-    let seconds = rig.state.clock.now().as_millis() / 1000;
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing").unwrap();
-    mac.update(format!("v0:{seconds}:").as_bytes());
-    mac.update(&body);
-    let (seconds, signature) = (seconds.to_string(), format!("v0={}", hex::encode(mac.finalize().into_bytes())));
+    rig.with_notify(&slack("http://127.0.0.1:9/api"));
+    let (seconds, signature) = signature(&rig, &body);
     let headers = [("x-slack-request-timestamp", seconds.as_str()), ("x-slack-signature", signature.as_str())];
     assert_eq!(rig.raw("POST", path, "", &headers[..1], body.clone()).await.status, 401);
     assert_eq!(rig.raw("POST", path, "dana", &[], body.clone()).await.status, 401, "a token is no signature");
@@ -104,11 +110,60 @@ async fn slacks_requests_need_its_signature_and_no_token() {
     assert_eq!(rig.raw("POST", path, "", &headers, body).await.status, 401, "replayed");
 }
 
+/// A workspace in which everybody is called like this.
+async fn workspace(name: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/api", listener.local_addr().unwrap());
+    let user = json!({ "id": "U9", "team_id": "T1", "name": name, "deleted": false, "is_bot": false });
+    let answer = axum::Json(json!({ "ok": true, "user": user }));
+    let router = axum::Router::new().fallback(move || async move { answer });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// A form of an account that belongs to nobody: what Slack shows is a path of the page.
+async fn offered(rig: &Rig) -> String {
+    let form = json!({
+        "type": "view_submission", "team": { "id": "T1" }, "user": { "id": "U9", "team_id": "T1" },
+        "view": { "callback_id": "deny", "state": { "values": { "reason": { "text": { "value": "no" } } } } },
+    });
+    let hexed: String = form.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let body = format!("payload={hexed}").into_bytes();
+    let (seconds, signature) = signature(rig, &body);
+    let headers = [("x-slack-request-timestamp", seconds.as_str()), ("x-slack-signature", signature.as_str())];
+    let told = rig.raw("POST", "/v1/slack/interactive", "", &headers, body).await.json.to_string();
+    let at = told.find("/slack/link/").unwrap_or_else(|| panic!("{told}"));
+    told[at..].split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn slack_account_is_tied_on_the_page_by_a_form_and_not_by_a_look() {
+    let mut rig = Rig::new().await;
+    rig.with_notify(&slack(&workspace("<b>stray</b>").await));
+    let path = offered(&rig).await;
+    let mut stranger = Browser::default();
+    assert_eq!(stranger.get(&rig, &path).await.status, 303, "sign in first");
+    let mut dana = visitor(&rig, "dana").await;
+    for _look in 0..2 {
+        let page = dana.get(&rig, &path).await;
+        assert!(page.status == 200 && page.has("&lt;b&gt;stray&lt;/b&gt;") && page.has("U9"), "{}", page.text);
+    }
+    let page = dana.get(&rig, &path).await;
+    let forged = dana.post(&rig, &path, &[("token", "x")], &[("origin", "https://holdpoint.test")]).await;
+    let token = page.hidden(&path)["token"].clone();
+    let foreign = dana.post(&rig, &path, &[("token", &token)], &[("origin", "https://evil.test")]).await;
+    assert_eq!((forged.status, foreign.status), (403, 403));
+    let done = dana.submit(&rig, &page, &path, &[]).await;
+    assert!(done.status == 200 && done.has("now decides as"), "{}", done.text);
+    assert_eq!(dana.submit(&rig, &page, &path, &[]).await.status, 404, "once");
+    assert_eq!(dana.get(&rig, &path).await.status, 404);
+}
+
 #[tokio::test]
 async fn one_time_codes_that_nobody_gave_out_tie_nothing() {
     let mut rig = Rig::new().await;
     assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
-    rig.with_notify(&slack());
+    rig.with_notify(&slack("http://127.0.0.1:9/api"));
     assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
     assert_eq!(problem(&rig.call("POST", "/v1/slack/links/x", "dana", &[], None).await), (404, "not-found"));
     assert_eq!(problem(&rig.get("/v1/slack/links/x", "reader").await), (403, "forbidden"));

@@ -58,8 +58,16 @@ pub async fn show(
     caller: Caller,
     Path(code): Path<String>,
 ) -> Result<Json<SlackLink>, Problem> {
+    shown(&state, &caller, &code).map(Json)
+}
+
+/// The account that a one-time code would tie to the caller.
+///
+/// # Errors
+/// The scope is missing, Slack is not configured, no such code, or the store fails.
+pub fn shown(state: &ApiState, caller: &Caller, code: &str) -> Result<SlackLink, Problem> {
     caller.require(Scope::ApprovalsDecide)?;
-    slack(&state)?.link_shown(&code).map(|link| Json(link.into())).map_err(refused)
+    slack(state)?.link_shown(code).map(SlackLink::from).map_err(refused)
 }
 
 /// Ties that Slack account to the caller. The code works once.
@@ -71,12 +79,18 @@ pub async fn confirm(
     caller: Caller,
     Path(code): Path<String>,
 ) -> Result<Json<SlackLink>, Problem> {
-    caller.require(Scope::ApprovalsDecide)?;
-    let slack = slack(&state)?;
-    let shown = slack.link_shown(&code).map_err(refused)?;
-    let what = format!("Slack account {} of workspace {} tied to {}", shown.user, shown.team, caller.name());
+    tie(&state, &caller, &code).await.map(Json)
+}
+
+/// Ties the account to the caller and uses the code up. Recorded before it is done.
+///
+/// # Errors
+/// As [`shown`], or the audit log fails.
+pub async fn tie(state: &ApiState, caller: &Caller, code: &str) -> Result<SlackLink, Problem> {
+    let SlackLink { team, user, .. } = shown(state, caller, code)?;
+    let what = format!("Slack account {user} of workspace {team} tied to {}", caller.name());
     state.record(Event::IdentityChanged { by: caller.name().clone(), what }).await?;
-    slack.link(&code, &caller.person).await.map(|link| Json(link.into())).map_err(refused)
+    slack(state)?.link(code, &caller.person).await.map(SlackLink::from).map_err(refused)
 }
 
 fn slack(state: &ApiState) -> Result<&Slack, Problem> {
