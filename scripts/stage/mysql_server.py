@@ -30,7 +30,7 @@ class MySqlServer:
         "both": """
 bind-address = 127.0.0.1
 skip-name-resolve
-max-connections = 300
+max-connections = 1000
 max-allowed-packet = 256M
 local-infile = ON
 character-set-server = utf8mb4
