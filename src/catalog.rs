@@ -153,6 +153,19 @@ pub struct Type {
     pub relation: u32,
 }
 
+/// The schemas that PostgreSQL brings, and those that MySQL and MariaDB bring.
+pub const POSTGRES_SYSTEM: [&str; 2] = ["pg_catalog", "information_schema"];
+/// As [`POSTGRES_SYSTEM`]; compared without regard to case.
+pub const MYSQL_SYSTEM: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
+
+/// Is this schema the server's own? `flavour` as in [`Catalog::flavour`].
+pub fn is_system(flavour: Option<Flavour>, schema: &str) -> bool {
+    match flavour {
+        None => POSTGRES_SYSTEM.contains(&schema),
+        Some(_) => MYSQL_SYSTEM.iter().any(|known| known.eq_ignore_ascii_case(schema)),
+    }
+}
+
 /// One consistent picture of one upstream database.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -247,6 +260,11 @@ impl Catalog {
         let mut found = self.relations().filter(|one| folds(&one.schema, schema) && folds(&one.name, name));
         let first = found.next();
         first.filter(|_| found.next().is_none())
+    }
+
+    /// Is this schema the server's own?
+    pub fn is_system(&self, schema: &str) -> bool {
+        is_system(self.flavour, schema)
     }
 
     /// Does `*` leave this column out?
@@ -386,6 +404,17 @@ mod tests {
         ];
         let parts = Parts { relations, flavour: Some(Flavour::MySql), lower_case_table_names, ..Parts::default() };
         Catalog::new("shop".into(), 1, 80_403, parts)
+    }
+
+    #[test]
+    fn system_schemas_are_those_of_the_catalogs_own_server() {
+        let of = |flavour| Catalog::new(Arc::from("d"), 1, 1, Parts { flavour, ..Parts::default() });
+        let names = ["pg_catalog", "information_schema", "INFORMATION_SCHEMA", "mysql", "sys", "public"];
+        let told = |flavour| names.map(|name| of(flavour).is_system(name));
+        assert_eq!(told(None), [true, true, false, false, false, false]);
+        for flavour in [Flavour::MySql, Flavour::MariaDb] {
+            assert_eq!(told(Some(flavour)), [false, true, true, true, true, false]);
+        }
     }
 
     #[test]

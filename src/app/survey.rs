@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::config::{Config, Protocol};
-use crate::policy::rules::shape::is_system;
 use crate::session::shared;
 use crate::session::upstream::catalog;
 
@@ -62,7 +61,7 @@ pub async fn survey(config: Config, database: &str, rows: u32) -> Result<Survey,
         return Ok(survey);
     }
     let tables: Vec<Arc<Relation>> =
-        survey.catalog.relations().filter(|relation| holds_rows(relation)).cloned().collect();
+        survey.catalog.relations().filter(|relation| holds_rows(&survey.catalog, relation)).cloned().collect();
     for table in tables {
         match catalog::ask(&upstream, &[sample(&table, protocol, rows).as_str()]).await {
             Ok(answers) => survey.take_in(&table, answers.into_iter().next().unwrap_or_default()),
@@ -73,9 +72,9 @@ pub async fn survey(config: Config, database: &str, rows: u32) -> Result<Survey,
     Ok(survey)
 }
 
-fn holds_rows(relation: &Relation) -> bool {
+fn holds_rows(catalog: &Catalog, relation: &Relation) -> bool {
     let stored = matches!(relation.kind, RelationKind::Table | RelationKind::MaterializedView);
-    stored && !is_system(&relation.schema) && !relation.columns.is_empty()
+    stored && !catalog.is_system(&relation.schema) && !relation.columns.is_empty()
 }
 
 fn places(rows: Vec<Vec<Option<String>>>) -> BTreeMap<Place, String> {

@@ -9,7 +9,6 @@ use crate::policy::budget::Allowance;
 use crate::policy::class::{Class, ClassMap};
 use crate::policy::judge::{Evidence, Situation};
 use crate::policy::rules::RuleSet;
-use crate::policy::rules::shape::is_system;
 use crate::statement::footprint::{Access, Facet, Flow, Footprint, Output, RowBound, Source, Transfer, Verb};
 
 /// Names of classes.
@@ -262,6 +261,7 @@ fn tells_no_rows(verb: Verb) -> bool {
 
 fn reads_system_only(situation: &Situation<'_>) -> bool {
     let read = &situation.footprint.relations;
-    let system = |key| situation.catalog.relation(key).is_some_and(|relation| is_system(&relation.schema));
+    let catalog = situation.catalog;
+    let system = |key| catalog.relation(key).is_some_and(|relation| catalog.is_system(&relation.schema));
     !read.is_empty() && read.iter().all(|used| used.access == Access::Read && used.key.is_some_and(system))
 }

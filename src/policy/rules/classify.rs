@@ -7,7 +7,6 @@ use crate::catalog::{Catalog, ColumnKey, Relation, RelationKey};
 use crate::policy::class::{Class, ClassMap, MaskSpec, ProbeSpec};
 use crate::policy::detector::Detection;
 use crate::policy::inherit::Inherited;
-use crate::policy::rules::shape::is_system;
 use crate::policy::rules::{ColumnPattern, RuleSet};
 
 /// Classes by the column's name alone: names repeat, and expressions are slow.
@@ -78,7 +77,7 @@ impl RuleSet {
         seen: &mut Names<'c>,
     ) -> BTreeSet<usize> {
         let path = [&*catalog.database, &*relation.schema, &*relation.name, column];
-        let system = is_system(&relation.schema);
+        let system = catalog.is_system(&relation.schema);
         let paths = self.columns.iter().filter(|rule| matches!(rule.by, ColumnPattern::Path(_)));
         let by_path: Vec<Option<usize>> =
             paths.filter(|rule| rule.by.fits(&path, system)).map(|rule| rule.class).collect();

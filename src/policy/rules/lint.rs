@@ -7,7 +7,6 @@ use crate::policy::action::Action;
 use crate::policy::judge::matching::means;
 use crate::policy::judge::words;
 use crate::policy::rules::file::Mode;
-use crate::policy::rules::shape::{is_servers_own, is_system};
 use crate::policy::rules::{Origin, Rule, RuleSet, When, glob};
 use crate::policy::ruling::Effect;
 
@@ -144,11 +143,11 @@ impl RuleSet {
             let found = catalog.relations().any(|relation| {
                 relation.columns.iter().any(|column| {
                     let path = [&*catalog.database, &*relation.schema, &*relation.name, &*column.name];
-                    rule.by.fits(&path, is_system(&relation.schema))
+                    rule.by.fits(&path, catalog.is_system(&relation.schema))
                 })
             });
             let elsewhere = pattern.part(0).is_some_and(|part| !glob::fits(part, &catalog.database));
-            let system = pattern.part(1).is_some_and(|schema| is_servers_own(catalog, schema));
+            let system = pattern.part(1).is_some_and(|schema| catalog.is_system(schema));
             if !found && !system && (!elsewhere || pattern.is_open()) {
                 let text = format!("`match` fits no column of database `{}`", catalog.database);
                 findings.push(finding("no-such-column", Level::Warning, text, &rule.origin));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::mysql_type::MySqlType;
-use crate::catalog::{Catalog, Column, Flavour, Parts, Relation, RelationKey, RelationKind};
+use crate::catalog::{
+    Catalog, Column, Flavour, MYSQL_SYSTEM, POSTGRES_SYSTEM, Parts, Relation, RelationKey, RelationKind,
+};
 use crate::policy::rules::file::{CatalogRaw, DialectRaw, TableRaw};
 use crate::policy::yaml::{Document, Fault};
 
@@ -79,7 +81,7 @@ impl CatalogRaw {
     pub fn of(catalog: &Catalog) -> Self {
         let name = |key: &RelationKey| catalog.relation(*key).map(|relation| relation.qualified());
         let mut tables = BTreeMap::new();
-        for relation in catalog.relations().filter(|relation| !is_system(&relation.schema)) {
+        for relation in catalog.relations().filter(|relation| !catalog.is_system(&relation.schema)) {
             let column_name = |number: &i16| relation.column(*number).map(|column| column.name.to_string());
             let table = TableRaw {
                 columns: relation.columns.iter().map(column_text).collect(),
@@ -124,8 +126,8 @@ impl DialectRaw {
     /// Schemas of the server's own.
     fn schemas(self) -> &'static [&'static str] {
         match self {
-            Self::Postgres => &["pg_catalog", "information_schema"],
-            Self::MySql | Self::MariaDb => &["information_schema", "mysql", "performance_schema", "sys"],
+            Self::Postgres => &POSTGRES_SYSTEM,
+            Self::MySql | Self::MariaDb => &MYSQL_SYSTEM,
         }
     }
 
@@ -144,16 +146,6 @@ impl DialectRaw {
         let kind = MySqlType::named(name);
         (kind != MySqlType::Other).then(|| kind.oid())
     }
-}
-
-/// Belongs to a server of this kind itself.
-pub fn is_servers_own(catalog: &Catalog, schema: &str) -> bool {
-    DialectRaw::of(catalog.flavour).schemas().contains(&schema)
-}
-
-/// Belongs to the server itself.
-pub fn is_system(schema: &str) -> bool {
-    schema == "pg_catalog" || schema == "information_schema"
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate, checked to be in range")]

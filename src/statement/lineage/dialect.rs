@@ -6,16 +6,20 @@ use std::sync::Arc;
 
 use super::value::Value;
 use crate::catalog::mysql_type::MySqlType;
-use crate::catalog::{Catalog, Function, Relation};
+use crate::catalog::{Catalog, Function, Relation, is_system};
 use crate::statement::mysql::lower;
 use crate::statement::pg;
 use crate::statement::scope::{Dialect, Flavour};
 use crate::statement::tree::{Constant, Expr, Name, Query};
 
-/// MySQL's schemas that are the server's own.
-const MYSQL_SYSTEM: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
-
 impl Dialect {
+    fn flavour(self) -> Option<Flavour> {
+        match self {
+            Self::Postgres { .. } => None,
+            Self::MySql(reading) => Some(reading.flavour),
+        }
+    }
+
     fn is_mysql(self) -> bool {
         matches!(self, Self::MySql(_))
     }
@@ -136,10 +140,7 @@ impl Dialect {
 
     /// The server's own schema, whose relations and writes have rules of their own.
     pub(super) fn is_system(self, schema: &str) -> bool {
-        match self {
-            Self::Postgres { .. } => matches!(schema, "pg_catalog" | "information_schema"),
-            Self::MySql(_) => MYSQL_SYSTEM.iter().any(|known| known.eq_ignore_ascii_case(schema)),
-        }
+        is_system(self.flavour(), schema)
     }
 
     /// May an unqualified or qualified name mean a relation of this system schema that is not on the list?

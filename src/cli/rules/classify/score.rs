@@ -8,7 +8,6 @@ use crate::cli::rules::classify::imports::{Imported, Imports};
 use crate::masking::detect;
 use crate::policy::class::ClassMap;
 use crate::policy::detector::{Detector, DetectorSet};
-use crate::policy::rules::shape::is_system;
 use crate::policy::rules::{ColumnPattern, RuleSet};
 
 /// Below this nothing is proposed.
@@ -61,7 +60,7 @@ pub(super) fn propose(found: &Survey, rules: &RuleSet, imports: &Imports) -> Vec
 }
 
 fn unclassified(catalog: &Catalog, map: &ClassMap) -> impl Iterator<Item = Place> {
-    let relations = catalog.relations().filter(|relation| !is_system(&relation.schema));
+    let relations = catalog.relations().filter(|relation| !catalog.is_system(&relation.schema));
     relations.flat_map(|relation| {
         let bare = relation
             .columns
