@@ -43,10 +43,12 @@ pub(in crate::session) struct Wording {
 
 impl Wording {
     pub fn new(text: Arc<str>, parameters: &[Parameter]) -> Self {
-        Self {
-            text: Some(text),
-            parameters: parameters.iter().take(PARAMETERS_MAX).map(Parameter::shortened).collect(),
-        }
+        let parameters = match parameters {
+            // The usual case costs no memory.
+            [] => Arc::default(),
+            some => some.iter().take(PARAMETERS_MAX).map(Parameter::shortened).collect(),
+        };
+        Self { text: Some(text), parameters }
     }
 }
 

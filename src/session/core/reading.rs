@@ -8,6 +8,7 @@ use crate::gate::refusal::Refusal;
 use crate::gate::verdict::{Verdict, admit};
 use crate::policy::judge::Evidence;
 use crate::policy::ruling::Effect;
+use crate::session::core::hold::Wording;
 use crate::session::core::{Core, End, Parameter};
 use crate::session::judge::shelf::Shelf;
 use crate::session::judge::{Bench, Judged, World, changes_reading, judge};
@@ -141,8 +142,8 @@ impl Core {
 
     /// The judgement of exactly this text. One that was kept of a text with other literals allows this one as well, but must
     /// not be shown for it: it is judged again, by what the kept one was judged by.
-    pub fn exactly(&self, judged: &Arc<Judged>, text: Option<&Arc<str>>) -> Arc<Judged> {
-        let Some(text) = text.filter(|text| **text != judged.text) else { return judged.clone() };
+    pub fn exactly(&self, judged: &Arc<Judged>, wording: &Wording) -> Arc<Judged> {
+        let Some(text) = wording.text.as_ref().filter(|text| **text != judged.text) else { return judged.clone() };
         let evidence: Vec<Evidence> = judged.statements.iter().map(|one| one.evidence).collect();
         // What depends on the session, is blind or unmasks is never kept.
         let (known, wanted) = (Known::default(), BTreeSet::new());

@@ -18,9 +18,9 @@ const PARAMETER_BYTES: usize = PARAMETER_CHARS * 4;
 const TEXT_OIDS: [u32; 5] = [19, 25, 705, 1042, 1043];
 
 impl Parameter {
-    /// As much of it as is shown, with memory of its own.
+    /// As much of it as is shown. A long value is not kept alive by its beginning.
     pub fn shortened(&self) -> Self {
-        let short = |value: &Bytes| Bytes::copy_from_slice(value.get(..PARAMETER_BYTES).unwrap_or(value));
+        let short = |value: &Bytes| value.get(..PARAMETER_BYTES).map_or_else(|| value.clone(), Bytes::copy_from_slice);
         Self { oid: self.oid, value: self.value.as_ref().map(short), format: self.format }
     }
 }

@@ -19,7 +19,7 @@ impl Session {
         };
         let (judged, wording) = (running.judged.clone(), running.wording.clone());
         let rows = running.rows_before + running.rows;
-        let judged = self.core.exactly(&judged, wording.text.as_ref());
+        let judged = self.core.exactly(&judged, &wording);
         match hold(self, Held::in_mid_result(&judged, &wording, rows)).await? {
             Waited::Released(_release, warrant) => {
                 self.overflow = false;

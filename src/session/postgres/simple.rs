@@ -53,12 +53,8 @@ impl Session {
         match self.core.admit(&judged, &[]) {
             Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
                 Ok(dues) => {
-                    self.send_query(
-                        release,
-                        judged,
-                        &message,
-                        Warrant { dues, wording: Wording::new(text, &[]), ..Warrant::default() },
-                    );
+                    let wording = Wording::new(text, &[]);
+                    self.send_query(release, judged, &message, Warrant { dues, wording, ..Warrant::default() });
                     Ok(())
                 }
                 Err(refused) => self.refuse_query(&judged, &refused).await,
