@@ -16,17 +16,7 @@ use crate::statement::read::{self, Known};
 use crate::statement::scope::{Dialect, Flavour, MySqlReading, Scope};
 use crate::statement::variable::{Variable, Variables};
 
-pub(super) const READING: MySqlReading = MySqlReading {
-    flavour: Flavour::MySql,
-    version: 80_403,
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    pipes_as_concat: false,
-    ignore_space: false,
-    high_not_precedence: false,
-    foreign_mode: false,
-    lower_case_table_names: 0,
-};
+pub(super) const READING: MySqlReading = MySqlReading::plain(Flavour::MySql, 80_403);
 
 pub(super) fn scope(reading: MySqlReading) -> Scope {
     Scope {
