@@ -11,8 +11,8 @@ import tempfile
 
 import compare_mysql
 from cluster import Cluster, end, follow_parent, free_port
-from peers import Figures, Target, cell, start_haproxy, turned, wait_for_port
-from proxy import ROOT, Holdpoint, split_dsn
+from peers import Figures, Target, bulk, cell, memory_table, start_haproxy, start_holdpoint, turned, wait_for_port
+from proxy import ROOT
 from rawpg import RawClient
 
 ROWS = 1_000_000
@@ -79,18 +79,6 @@ pidfile = {folder}/pid
     return Target("pgbouncer (session, 1 thread)", port, "bench_app", password, process)
 
 
-def start_holdpoint(directory, cluster, password):
-    rules = os.path.join(directory, "rules")
-    os.makedirs(rules)
-    with open(os.path.join(rules, "bench.yaml"), "w", encoding="utf-8") as file:
-        file.write(RULES)
-    people = {"mia@example.com": ["approvers"]}
-    holdpoint = Holdpoint(directory, cluster, {"bench": ("bench", "bench_app", password)}, people, rules, profile="release")
-    login = split_dsn(holdpoint.add_agent("bench-bot", "mia@example.com", ["bench"]))
-    holdpoint.start()
-    return Target("Holdpoint", holdpoint.port, login["user"], login["password"], holdpoint.process)
-
-
 def pgbench(target, mode, clients, seconds):
     """Select-only. Returns transactions per second, and the proxy's CPU in microseconds per query."""
     environment = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(target.port), "PGDATABASE": "bench", "PGUSER": target.user,
@@ -106,23 +94,6 @@ def pgbench(target, mode, clients, seconds):
     return {"speed": speed, "cpu": used * 1e6 / queries}
 
 
-def bulk(target, relation):
-    """One million rows. Returns MB/s, the proxy's CPU seconds per GB, and how far its memory rose, in MiB."""
-    client = RawClient("127.0.0.1", target.port, "bench", target.user, target.password)
-    try:
-        start_memory = 0.0
-        if target.watched:
-            target.watched.forget_peak()
-            start_memory = target.watched.memory("VmRSS")
-        before = target.cpu()
-        size, seconds = client.count(f"SELECT {COLUMNS} FROM {relation}")
-        used = target.cpu() - before
-    finally:
-        client.close()
-    peak = target.watched.memory("VmHWM") if target.watched else 0.0
-    return {"speed": size / seconds / 1e6, "cpu": used / (size / 1e9), "peak": peak, "rise": peak - start_memory}
-
-
 def run_rounds(figures, targets, rounds, seconds):
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
@@ -131,12 +102,10 @@ def run_rounds(figures, targets, rounds, seconds):
             for target in order:
                 figures.note(f"select {mode} c{clients}", target.name, pgbench(target, mode, clients, seconds))
         for target in order:
-            figures.note(PLAIN, target.name, bulk(target, "wide"))
+            figures.note(PLAIN, target.name, bulk(target, RawClient, f"SELECT {COLUMNS} FROM wide"))
         for target in order:
-            if target.name == "Holdpoint":
-                figures.note(MASKED, target.name, bulk(target, "wide_classified"))
-            else:
-                figures.note(MASKED, target.name, bulk(target, "wide_masked_by_view"))
+            masked = "wide_classified" if target.name == "Holdpoint" else "wide_masked_by_view"
+            figures.note(MASKED, target.name, bulk(target, RawClient, f"SELECT {COLUMNS} FROM {masked}"))
 
 
 def table(figures, targets, workloads, unit_speed, unit_cpu):
@@ -193,9 +162,6 @@ def processor():
 def report(figures, targets, arguments, elsewhere):
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     oltp = [f"select {mode} c{clients}" for mode, clients in OLTP]
-    memory = "\n".join(
-        f"| {target.name} | {cell(figures.median(PLAIN, target.name, 'peak'), '{:.1f}')} | {cell(figures.median(PLAIN, target.name, 'rise'), '{:.1f}')} |"
-        for target in targets[1:])
     aims = f"\n## Against the goals\n\n{goals(figures, targets)}\n" if len(targets) == 4 else ""
     return f"""# Figures
 
@@ -214,9 +180,7 @@ With masks, the peers carry a view that masks the same two columns inside the da
 
 {table(figures, targets, [PLAIN, MASKED], "MB/s", "proxy CPU, s per GB")}
 
-| target | peak memory during the result, MiB | risen by, MiB |
-| --- | --: | --: |
-{memory}
+{memory_table(figures, targets, PLAIN)}
 {aims}{elsewhere}"""
 
 
@@ -234,7 +198,7 @@ def measure_postgres(directory, arguments):
         targets.append(start_haproxy(directory, cluster, password))
         targets.append(start_pgbouncer(directory, cluster, password))
         if not arguments.without_holdpoint:
-            targets.append(start_holdpoint(directory, cluster, password))
+            targets.append(start_holdpoint(directory, cluster, password, RULES))
         figures = Figures()
         run_rounds(figures, targets, arguments.rounds, arguments.seconds)
         return figures, targets

@@ -6,8 +6,7 @@ import subprocess
 
 from cluster import end
 from mysql_server import MySqlServer
-from peers import Figures, Target, cell, start_haproxy, turned
-from proxy import Holdpoint, split_dsn
+from peers import Figures, Target, bulk, cell, memory_table, start_haproxy, start_holdpoint, turned
 from rawmy import RawClient
 
 NAMES = {"mariadb": "MariaDB", "mysql": "MySQL"}
@@ -58,36 +57,6 @@ def sysbench(target, script, mode, threads, seconds, verb="run"):
     return {"speed": float(speed), "cpu": used * 1e6 / int(queries)}
 
 
-def bulk(target, relation):
-    """All rows. Returns MB/s, the proxy's CPU seconds per GB, and how far its memory rose, in MiB."""
-    client = RawClient("127.0.0.1", target.port, "bench", target.user, target.password)
-    try:
-        start_memory = 0.0
-        if target.watched:
-            target.watched.forget_peak()
-            start_memory = target.watched.memory("VmRSS")
-        before = target.cpu()
-        size, seconds = client.count(f"SELECT {COLUMNS} FROM {relation}")
-        used = target.cpu() - before
-    finally:
-        client.close()
-    peak = target.watched.memory("VmHWM") if target.watched else 0.0
-    return {"speed": size / seconds / 1e6, "cpu": used / (size / 1e9), "peak": peak, "rise": peak - start_memory}
-
-
-def start_holdpoint(directory, server, password):
-    folder = os.path.join(directory, f"proxy-{server.flavour}")
-    rules = os.path.join(folder, "rules")
-    os.makedirs(rules)
-    with open(os.path.join(rules, "bench.yaml"), "w", encoding="utf-8") as file:
-        file.write(RULES)
-    people = {"mia@example.com": ["approvers"]}
-    holdpoint = Holdpoint(folder, server, {"bench": ("bench", "bench_app", password)}, people, rules, profile="release", protocol="mysql")
-    login = split_dsn(holdpoint.add_agent("bench-bot", "mia@example.com", ["bench"]))
-    holdpoint.start()
-    return Target("Holdpoint", holdpoint.port, login["user"], login["password"], holdpoint.process)
-
-
 def workload(script, mode, threads):
     return f"{script} {mode} c{threads}"
 
@@ -100,10 +69,10 @@ def run_rounds(figures, targets, rounds, seconds):
             for target in order:
                 figures.note(workload(script, mode, threads), target.name, sysbench(target, script, mode, threads, seconds))
         for target in order:
-            figures.note(PLAIN, target.name, bulk(target, "wide"))
+            figures.note(PLAIN, target.name, bulk(target, RawClient, f"SELECT {COLUMNS} FROM wide"))
         for target in order:
             masked = "wide_classified" if target.name == "Holdpoint" else "wide_masked_by_view"
-            figures.note(MASKED, target.name, bulk(target, masked))
+            figures.note(MASKED, target.name, bulk(target, RawClient, f"SELECT {COLUMNS} FROM {masked}"))
 
 
 def table(figures, targets, workloads, unit_speed, unit_cpu):
@@ -132,7 +101,7 @@ def section(flavour, directory, arguments):
         sysbench(targets[0], "oltp_read_only", "text", 1, 1, verb="prepare")
         targets.append(start_haproxy(directory, server, password))
         if not arguments.without_holdpoint:
-            targets.append(start_holdpoint(directory, server, password))
+            targets.append(start_holdpoint(os.path.join(directory, f"proxy-{flavour}"), server, password, RULES, "mysql"))
         figures = Figures()
         run_rounds(figures, targets, arguments.rounds, arguments.seconds)
         version = server.sql("SELECT version()").strip()
@@ -145,9 +114,6 @@ def section(flavour, directory, arguments):
 
 def report(flavour, version, figures, targets):
     oltp = [workload(*one) for one in OLTP]
-    memory = "\n".join(
-        f"| {target.name} | {cell(figures.median(PLAIN, target.name, 'peak'), '{:.1f}')} | {cell(figures.median(PLAIN, target.name, 'rise'), '{:.1f}')} |"
-        for target in targets[1:])
     return f"""
 ## {NAMES[flavour]} {version}
 
@@ -157,7 +123,5 @@ The same, with sysbench's own scripts and a result of {ROWS // 1000} 000 rows an
 
 {table(figures, targets, [PLAIN, MASKED], "MB/s", "proxy CPU, s per GB")}
 
-| target | peak memory during the result, MiB | risen by, MiB |
-| --- | --: | --: |
-{memory}
+{memory_table(figures, targets, PLAIN)}
 """

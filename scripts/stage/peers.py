@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from cluster import follow_parent, free_port
+from proxy import Holdpoint, split_dsn
 
 
 class Process:
@@ -77,6 +78,38 @@ listen relay
     return Target("haproxy (TCP, 2 threads)", port, "bench_app", password, process)
 
 
+def start_holdpoint(directory, server, password, rules, protocol="postgres"):
+    """An optimised build in front of `server`, with these rules and an agent of its own."""
+    folder = os.path.join(directory, "rules")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "bench.yaml"), "w", encoding="utf-8") as file:
+        file.write(rules)
+    people = {"mia@example.com": ["approvers"]}
+    databases = {"bench": ("bench", "bench_app", password)}
+    holdpoint = Holdpoint(directory, server, databases, people, folder, profile="release", protocol=protocol)
+    login = split_dsn(holdpoint.add_agent("bench-bot", "mia@example.com", ["bench"]))
+    holdpoint.start()
+    return Target("Holdpoint", holdpoint.port, login["user"], login["password"], holdpoint.process)
+
+
+def bulk(target, connect, sql):
+    """A large result, over a connection of its own that only counts. Returns MB/s, the proxy's CPU seconds per GB, and how far its memory
+    rose, in MiB."""
+    client = connect("127.0.0.1", target.port, "bench", target.user, target.password)
+    try:
+        start_memory = 0.0
+        if target.watched:
+            target.watched.forget_peak()
+            start_memory = target.watched.memory("VmRSS")
+        before = target.cpu()
+        size, seconds = client.count(sql)
+        used = target.cpu() - before
+    finally:
+        client.close()
+    peak = target.watched.memory("VmHWM") if target.watched else 0.0
+    return {"speed": size / seconds / 1e6, "cpu": used / (size / 1e9), "peak": peak, "rise": peak - start_memory}
+
+
 class Figures:
     """All measurements by workload and target, one list entry per round."""
 
@@ -102,6 +135,14 @@ class Figures:
 
 def cell(value, form="{:.2f}"):
     return form.format(value) if value is not None else "–"
+
+
+def memory_table(figures, targets, workload):
+    """Peak and rise of the proxies' memory during one workload."""
+    lines = ["| target | peak memory during the result, MiB | risen by, MiB |", "| --- | --: | --: |"]
+    for name in (target.name for target in targets[1:]):
+        lines.append(f"| {name} | {cell(figures.median(workload, name, 'peak'), '{:.1f}')} | {cell(figures.median(workload, name, 'rise'), '{:.1f}')} |")
+    return "\n".join(lines)
 
 
 def turned(targets, number):

@@ -100,14 +100,15 @@ class Holdpoint:
             raise RuntimeError(f"holdpoint tokens create printed no token: {done.stdout.strip()}")
         return found.group(0)
 
-    def start(self):
+    def start(self, probe="readyz"):
+        """Returns when it says so at this path: `readyz` waits for all its databases, `healthz` for none."""
         with open(self.log, "ab") as log:
             command = follow_parent([self.program, "--config", self.config, "serve"])
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory, start_new_session=True)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
+                with urllib.request.urlopen(f"{self.url}/{probe}", timeout=5) as answer:
                     if answer.status == 200:
                         return self
             except OSError:

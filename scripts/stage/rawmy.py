@@ -5,25 +5,17 @@ import socket
 import struct
 import time
 
+from rawpg import read_exactly
+
 # LONG_PASSWORD, LONG_FLAG, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH; no DEPRECATE_EOF, so that
 # every result ends with nine bytes that are known.
 CAPABILITIES = 0x1 | 0x4 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x80000
 UTF8MB4 = 45
 
 
-def _read_exactly(peer, size):
-    data = b""
-    while len(data) < size:
-        part = peer.recv(size - len(data))
-        if not part:
-            raise RuntimeError("the connection was closed")
-        data += part
-    return data
-
-
 def _read_packet(peer):
-    head = _read_exactly(peer, 4)
-    return _read_exactly(peer, int.from_bytes(head[:3], "little")), head[3]
+    head = read_exactly(peer, 4)
+    return read_exactly(peer, int.from_bytes(head[:3], "little")), head[3]
 
 
 def _proof(plugin, password, nonce):

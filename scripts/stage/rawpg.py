@@ -15,7 +15,8 @@ def _message(kind, body):
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
-def _read_exactly(peer, size):
+def read_exactly(peer, size):
+    """So many bytes, and no more."""
     data = b""
     while len(data) < size:
         part = peer.recv(size - len(data))
@@ -26,9 +27,9 @@ def _read_exactly(peer, size):
 
 
 def _read_message(peer):
-    kind = _read_exactly(peer, 1)
-    (size,) = struct.unpack("!i", _read_exactly(peer, 4))
-    return kind, _read_exactly(peer, size - 4)
+    kind = read_exactly(peer, 1)
+    (size,) = struct.unpack("!i", read_exactly(peer, 4))
+    return kind, read_exactly(peer, size - 4)
 
 
 def _proof(password, first_bare, server_first, final_bare):
