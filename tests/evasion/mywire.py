@@ -2,13 +2,11 @@
 
 import hashlib
 import re
-import socket
 import ssl
 import struct
 
-from wire import Closed, Result
+from wire import Closed, Line, Result
 
-TIMEOUT = 30
 # LONG_PASSWORD, LONG_FLAG, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, MULTI_STATEMENTS, MULTI_RESULTS,
 # PS_MULTI_RESULTS, PLUGIN_AUTH, SESSION_TRACK
 CAPABILITIES = 0x1 | 0x4 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x10000 | 0x20000 | 0x40000 | 0x80000 | 0x800000
@@ -73,25 +71,14 @@ class MyResult(Result):
         self.flags = 0
 
 
-class Client:
-    """One connection. `received` holds every byte that came after the login."""
+class Client(Line):
+    """One connection. `received` is emptied after the login."""
 
     def __init__(self, host, port, database, user, password, tls=False):
-        self.received, self.sequence = bytearray(), 0
-        self.peer = socket.create_connection((host, port), timeout=TIMEOUT)
-        self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(host, port)
+        self.sequence = 0
         self._log_in(database, user, password, tls)
         self.received.clear()
-
-    def _exactly(self, size):
-        data = bytearray()
-        while len(data) < size:
-            part = self.peer.recv(min(size - len(data), 1 << 20))
-            if not part:
-                raise Closed("the connection was closed")
-            data += part
-            self.received += part
-        return bytes(data)
 
     def read(self):
         whole = b""

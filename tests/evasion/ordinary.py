@@ -13,7 +13,6 @@ import os
 import re
 import sys
 
-import mywire
 import wire
 from run import SERVERS, stage_for
 from stage import HERE, ROOT, database_name
@@ -62,8 +61,7 @@ class Player:
         self.plain = self.through = None
 
     def straightly(self):
-        arguments = ("127.0.0.1", self.stage.cluster.port, self.database, *self.stage.role(CASE))
-        return wire.Client(*arguments) if self.server == "postgres" else mywire.Client(*arguments, tls=True)
+        return self.stage.behind(CASE, self.database)
 
     def open(self):
         self.plain = self.straightly()

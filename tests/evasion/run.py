@@ -184,11 +184,11 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
-    if not os.path.isdir(CASES):
-        print(f"skip evasion: no cases in {CASES} (HOLDPOINT_EVASION names another folder)")
-        return 0
-    every = []
-    for path in (os.path.join(CASES, "cases.jsonl"), os.path.join(HERE, "more.jsonl")):
+    every, paths = [], [os.path.join(CASES, "cases.jsonl"), os.path.join(HERE, "more.jsonl")]
+    if not os.path.exists(paths[0]):
+        print(f"only our own cases: there are no others in {CASES} (HOLDPOINT_EVASION names another folder)")
+        paths.pop(0)
+    for path in paths:
         with open(path, encoding="utf-8") as file:
             every += [json.loads(text) for text in file if text.strip()]
     bad = [play_server(arguments, server, every) for server in arguments.server or SERVERS]

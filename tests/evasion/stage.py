@@ -3,18 +3,15 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "scripts", "stage"))
 
-from cluster import Cluster, follow_parent  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from mysql_server import MySqlServer  # noqa: E402
 from proxy import Holdpoint, Refused, split_dsn  # noqa: E402
 import mywire  # noqa: E402
@@ -38,6 +35,18 @@ class Approver(threading.Thread):
                     self.holdpoint.decide(approval, "approve", self.token, "whatever it is")
             except (OSError, Refused):
                 continue
+
+
+def schema(name):
+    """The tables that cases play on. The shared cases bring the same; were theirs another one, ours would have to follow."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        ours = file.read()
+    shared = os.path.join(CASES, name)
+    if os.path.exists(shared):
+        with open(shared, encoding="utf-8") as file:
+            if file.read() != ours:
+                raise RuntimeError(f"{shared} is not what tests/evasion/{name} is")
+    return ours
 
 
 def database_name(case, variant):
@@ -90,25 +99,12 @@ class Stage:
             file.write(config.replace("hold: { hold: 1s }", f"{limits}, waiting_max_per_agent: 1000 }}"))
         self.login = split_dsn(self.holdpoint.add_agent("evasion-bot", OWNER))
         token = self.holdpoint.add_token(APPROVER, "approvals:read", "approvals:decide")
-        self.serve()
+        # The databases are made one by one: nobody waits for them.
+        self.holdpoint.start("healthz")
         if self.approve:
             self.approver = Approver(self.holdpoint, token)
             self.approver.start()
         return self
-
-    def serve(self):
-        """Starts it without waiting for its databases: they are made one by one."""
-        with open(self.holdpoint.log, "ab") as log:
-            command = follow_parent([self.holdpoint.program, "--config", self.holdpoint.config, "serve"])
-            self.holdpoint.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.holdpoint.directory, start_new_session=True)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.holdpoint.process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"{self.holdpoint.url}/healthz", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError(f"Holdpoint did not start:\n{self.holdpoint.tail_of_log()}")
 
     def __exit__(self, *_):
         if self.approver is not None:
@@ -131,8 +127,7 @@ class PostgresStage(Stage):
         self.cluster = Cluster(self.directory)
         self.cluster.start()
         self.cluster.psql("-c", "CREATE DATABASE evasion_template")
-        with open(os.path.join(CASES, "schema_pg.sql"), encoding="utf-8") as schema:
-            self.cluster.psql(database="evasion_template", stdin=schema.read())
+        self.cluster.psql(database="evasion_template", stdin=schema("schema_pg.sql"))
 
     def rules(self, text):
         return text
@@ -150,9 +145,12 @@ class PostgresStage(Stage):
     def drop(self, database):
         self.straight("postgres", [f"DROP DATABASE {database} WITH (FORCE)"])
 
+    def behind(self, case, database):
+        return wire.Client("127.0.0.1", self.cluster.port, database, *self.role(case))
+
     def connect(self, case, database):
         if self.direct:
-            return wire.Client("127.0.0.1", self.cluster.port, database, *self.role(case))
+            return self.behind(case, database)
         return wire.Client("127.0.0.1", self.login["port"], database, self.login["user"], self.login["password"])
 
     def straight(self, database, sqls):
@@ -174,8 +172,7 @@ class MySqlStage(Stage):
 
     def start_server(self):
         self.cluster = MySqlServer(self.directory, self.flavour, tls=True).start()
-        with open(os.path.join(CASES, "schema_mysql.sql"), encoding="utf-8") as schema:
-            self.schema = schema.read()
+        self.schema = schema("schema_mysql.sql")
         self.cluster.sql("CREATE USER agent@'%' IDENTIFIED BY 'agent'")
 
     def rules(self, text):
@@ -193,9 +190,12 @@ class MySqlStage(Stage):
     def drop(self, database):
         self.straight("mysql", [f"DROP DATABASE {database}"])
 
+    def behind(self, case, database):
+        return mywire.Client("127.0.0.1", self.cluster.port, database, *self.role(case), tls=True)
+
     def connect(self, case, database):
         if self.direct:
-            return mywire.Client("127.0.0.1", self.cluster.port, database, *self.role(case), tls=True)
+            return self.behind(case, database)
         return mywire.Client("127.0.0.1", self.login["port"], database, self.login["user"], self.login["password"])
 
     def straight(self, database, sqls):

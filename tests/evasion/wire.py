@@ -50,17 +50,13 @@ def _proof(password, first_bare, server_first, final_bare):
     return base64.b64encode(bytes(a ^ b for a, b in zip(client_key, signature))).decode()
 
 
-class Client:
-    """One connection. `received` holds every byte that came after the login."""
+class Line:
+    """A connection before anything is said on it. `received` holds every byte that came, those of a message cut short, too."""
 
-    def __init__(self, host, port, database, user, password):
+    def __init__(self, host, port):
         self.received = bytearray()
         self.peer = socket.create_connection((host, port), timeout=TIMEOUT)
         self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        settings = zero("user") + zero(user) + zero("database") + zero(database) + b"\0"
-        self.peer.sendall(struct.pack("!ii", len(settings) + 8, 196608) + settings)
-        self._log_in(password)
-        self.received.clear()
 
     def _exactly(self, size):
         data = bytearray()
@@ -69,8 +65,19 @@ class Client:
             if not part:
                 raise Closed("the connection was closed")
             data += part
-        self.received += data
+            self.received += part
         return bytes(data)
+
+
+class Client(Line):
+    """One connection. `received` is emptied after the login."""
+
+    def __init__(self, host, port, database, user, password):
+        super().__init__(host, port)
+        settings = zero("user") + zero(user) + zero("database") + zero(database) + b"\0"
+        self.peer.sendall(struct.pack("!ii", len(settings) + 8, 196608) + settings)
+        self._log_in(password)
+        self.received.clear()
 
     def read(self):
         head = self._exactly(5)
