@@ -41,6 +41,8 @@ mod server;
 mod settings;
 #[path = "postgres/transactions.rs"]
 mod transactions;
+#[path = "postgres/traps.rs"]
+mod traps;
 
 use std::sync::Arc;
 use std::time::Duration;
