@@ -288,7 +288,12 @@ impl Session {
 
     /// Tells both sides, closes approvals and the audit.
     async fn close(&mut self, end: &End) {
+        let open = self.status.has(Status::IN_TRANSACTION);
+        let abandoned = Core::abandons(end, open, self.underway.iter().filter_map(Underway::running));
         self.tell_end(end).await;
+        if abandoned {
+            self.core.stop_upstream().await;
+        }
         let limit = std::time::Duration::from_secs(2);
         if let Some(error) = tell::farewell(end) {
             error.put(&mut self.link.to_client, &mut self.turn);

@@ -239,7 +239,11 @@ impl Session {
 
     /// Tells both sides, closes approvals and the audit.
     async fn close(&mut self, end: &End) {
+        let abandoned = Core::abandons(end, self.status != b'I', self.ledger.running());
         self.tell_end(end).await;
+        if abandoned {
+            self.core.stop_upstream().await;
+        }
         let limit = std::time::Duration::from_secs(2);
         if let Some(message) = self.farewell(end) {
             self.link.to_client.extend_from_slice(&message);

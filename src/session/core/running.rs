@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::masking::column::{Format, ResultColumn};
 use crate::masking::plan::{Against, Plan, Planned, plan, plan_revealing};
+use crate::policy::action::Action;
 use crate::session::core::Core;
 use crate::session::core::dues::Dues;
 use crate::session::core::hold::{Warrant, Wording};
@@ -80,6 +81,14 @@ impl<W> Running<W> {
             rows_max: self.rows_max,
             dues: self.dues.clone(),
         }
+    }
+
+    /// No statement of its text has an effect that anybody could count on.
+    pub fn only_reads(&self) -> bool {
+        let reads =
+            |action: &Action| matches!(action, Action::Read | Action::BulkRead | Action::Probe | Action::Unmask);
+        let texts = &self.judged.statements;
+        !texts.is_empty() && texts.iter().all(|one| one.ruling.actions.iter().all(reads))
     }
 
     /// Takes note of rows and bytes that were passed on.
