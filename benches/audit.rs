@@ -31,6 +31,7 @@ fn statement() -> Event {
         verdict: "allow".to_owned(),
         rules: Vec::new(),
         approval: None,
+        role: None,
         outcome: "ok".to_owned(),
         code: None,
         rows: 1,

@@ -4,6 +4,7 @@
 
 mod answers;
 mod ask;
+mod elevate;
 mod extended;
 mod hold;
 mod judging;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use crate::pg::ledger::Ledger;
 use crate::pg::{compose, frame};
 use crate::session::cancel;
+use crate::session::core::elevate::Elevated;
 use crate::session::core::{Cancellable, Core, End, Opened};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
@@ -49,6 +51,8 @@ pub struct Session {
     extended: Extended,
     /// COPY FROM STDIN is under way.
     copy_in: bool,
+    /// A released statement runs in another role than the session's own.
+    elevated: Option<Elevated>,
     /// The row that would cross the ceiling is waiting in `from_upstream`.
     overflow: bool,
     /// Bytes of a large message that are passed on as they come.
@@ -79,6 +83,7 @@ impl Session {
             ledger: Ledger::default(),
             extended: Extended::default(),
             copy_in: false,
+            elevated: None,
             overflow: false,
             passing: 0,
         }
@@ -108,6 +113,10 @@ impl Session {
             }
             if self.core.has_untold() {
                 self.core.tell_untold().await;
+            }
+            if self.is_to_be_lowered() {
+                self.lower().await?;
+                continue;
             }
             let Some(message) = self.next_client_frame()? else { break };
             self.on_client(message).await?;
@@ -215,7 +224,10 @@ impl Session {
         if self.extended.skipping && kind != b'S' {
             return Ok(());
         }
+        self.lower_before(kind, &message).await?;
         self.settle_stash(kind, &message).await?;
+        // What was stashed may have taken a role, and this may be about something else.
+        self.lower_before(kind, &message).await?;
         if self.extended.skipping && kind != b'S' {
             return Ok(());
         }

@@ -70,6 +70,8 @@ pub(in crate::session) struct Warrant {
     pub rows_max: Option<u64>,
     /// What it has reserved from budgets.
     pub dues: Option<Arc<Dues>>,
+    /// The role that it runs in, if not in the session's own.
+    pub role: Option<Arc<str>>,
 }
 
 /// What is held: its text, its judgement, its parameters, and whether rows were already sent.
@@ -107,6 +109,10 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     let mut request = wire.core().request(&held, inside);
     if let (Some(locks), Some(first)) = (locks, request.statements.first_mut()) {
         first.summary = format!("{}. {locks}", first.summary.trim_end_matches('.'));
+    }
+    let role = wire.core().role_for(held.judged);
+    if let (Some(role), Some(first), None) = (&role, request.statements.first_mut(), held.rows_so_far) {
+        first.summary = format!("{}. Runs in the role {role}", first.summary.trim_end_matches('.'));
     }
     let digest = request.digest.clone();
     let times = Times { expires: held.policy.expires, use_within: held.policy.use_within };
@@ -147,7 +153,7 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
         return Ok(Waited::Released(release, warrant));
     }
     match wire.core().dues(held.judged, Paying::Approved(Some(&id))).await {
-        Ok(dues) => Ok(Waited::Released(release, Warrant { dues, ..warrant })),
+        Ok(dues) => Ok(Waited::Released(release, Warrant { dues, role, ..warrant })),
         Err(refused) => {
             wire.core().finish_unused(id, None);
             Ok(Waited::Refused(refused))
@@ -181,7 +187,8 @@ async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
     let rows_max = Some(granted.rows_max);
     Some(match wire.core().dues(held.judged, Paying::Approved(None)).await {
         Ok(dues) => {
-            Waited::Released(granted.release, Warrant { approval: None, rows_max, dues, wording: held.wording() })
+            let (wording, role) = (held.wording(), wire.core().role_for(held.judged));
+            Waited::Released(granted.release, Warrant { approval: None, rows_max, dues, wording, role })
         }
         Err(refused) => Waited::Refused(refused),
     })

@@ -40,6 +40,8 @@ pub(in crate::session) struct Running<W> {
     pub told: bool,
     /// What it has reserved from budgets.
     pub dues: Option<Arc<Dues>>,
+    /// The role it runs in, if not in the session's own.
+    pub role: Option<Arc<str>>,
     /// Nothing that ran before it in its transaction can have had effects.
     pub alone: bool,
     /// What only its protocol knows.
@@ -66,6 +68,7 @@ impl<W: Default> Running<W> {
             rows_before: 0,
             told: false,
             dues: warrant.dues,
+            role: warrant.role,
             alone: false,
             wire: W::default(),
         }
@@ -80,6 +83,7 @@ impl<W> Running<W> {
             approval: self.approval.clone(),
             rows_max: self.rows_max,
             dues: self.dues.clone(),
+            role: self.role.clone(),
         }
     }
 
