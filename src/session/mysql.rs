@@ -32,7 +32,7 @@ use crate::session::core::{Cancellable, Core, End, KILLED, Opened};
 use crate::session::keeper::Keeper;
 use crate::session::login::mysql::MysqlEstablished;
 use crate::session::login::mysql::change_user::Again;
-use crate::session::mysql::answers::{Diagnostics, Underway};
+use crate::session::mysql::answers::{Diagnostics, Purpose, Underway};
 use crate::session::mysql::prepared::Prepared;
 use crate::session::services::Services;
 use crate::session::shared::Shared;
@@ -286,18 +286,23 @@ impl Session {
         error.put(&mut self.link.to_client, &mut self.turn);
     }
 
-    /// Tells both sides, closes approvals and the audit.
+    /// Tells both sides, closes approvals and the audit. What nobody waits for any more is stopped upstream.
     async fn close(&mut self, end: &End) {
+        let runs = matches!(&self.underway, Some(Underway { purpose: Purpose::Statement(_), .. }));
         self.tell_end(end).await;
         let limit = std::time::Duration::from_secs(2);
         if let Some(error) = tell::farewell(end) {
             error.put(&mut self.link.to_client, &mut self.turn);
         }
-        if !matches!(end, End::ClientLeft) && self.underway.is_none() {
+        if !matches!(end, End::ClientLeft) && !runs {
             self.link.to_upstream.extend_from_slice(&compose::quit());
         }
-        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
         let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+        if runs && !matches!(end, End::UpstreamLeft) {
+            cancel::abandon(self.core.cancel.handle(), &mut self.link).await;
+        } else {
+            let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        }
     }
 }
 

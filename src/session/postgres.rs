@@ -237,8 +237,9 @@ impl Session {
         }
     }
 
-    /// Tells both sides, closes approvals and the audit.
+    /// Tells both sides, closes approvals and the audit. What nobody waits for any more is stopped upstream.
     async fn close(&mut self, end: &End) {
+        let runs = !self.ledger.is_empty();
         self.tell_end(end).await;
         let limit = std::time::Duration::from_secs(2);
         if let Some(message) = self.farewell(end) {
@@ -247,7 +248,11 @@ impl Session {
         if !matches!(end, End::ClientLeft) {
             self.link.to_upstream.extend_from_slice(&compose::TERMINATE);
         }
-        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
         let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+        if runs && !matches!(end, End::UpstreamLeft) {
+            cancel::abandon(self.core.cancel.handle(), &mut self.link).await;
+        } else {
+            let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        }
     }
 }
