@@ -13,6 +13,8 @@
     reason = "a test crate: a panic is a finding"
 )]
 
+#[path = "postgres/abandoned.rs"]
+mod abandoned;
 #[path = "postgres/bulk.rs"]
 mod bulk;
 #[path = "postgres/classify.rs"]

@@ -294,14 +294,11 @@ impl Session {
         error.put(&mut self.link.to_client, &mut self.turn);
     }
 
-    /// Tells both sides, closes approvals and the audit.
+    /// Tells both sides, closes approvals and the audit. What nobody waits for any more is stopped upstream.
     async fn close(&mut self, end: &End) {
         let open = self.status.has(Status::IN_TRANSACTION);
         let abandoned = Core::abandons(end, open, self.underway.iter().filter_map(Underway::running));
         self.tell_end(end).await;
-        if abandoned {
-            self.core.stop_upstream().await;
-        }
         let limit = std::time::Duration::from_secs(2);
         if let Some(error) = tell::farewell(end) {
             error.put(&mut self.link.to_client, &mut self.turn);
@@ -309,8 +306,12 @@ impl Session {
         if !matches!(end, End::ClientLeft) && self.underway.is_none() {
             self.link.to_upstream.extend_from_slice(&compose::quit());
         }
-        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
         let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+        if abandoned {
+            cancel::abandon(self.core.cancel.handle(), &mut self.link).await;
+        } else {
+            let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        }
     }
 }
 

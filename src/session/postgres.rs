@@ -249,13 +249,10 @@ impl Session {
         }
     }
 
-    /// Tells both sides, closes approvals and the audit.
+    /// Tells both sides, closes approvals and the audit. What nobody waits for any more is stopped upstream.
     async fn close(&mut self, end: &End) {
         let abandoned = Core::abandons(end, self.status != b'I', self.ledger.running());
         self.tell_end(end).await;
-        if abandoned {
-            self.core.stop_upstream().await;
-        }
         let limit = std::time::Duration::from_secs(2);
         if let Some(message) = self.farewell(end) {
             self.link.to_client.extend_from_slice(&message);
@@ -263,7 +260,11 @@ impl Session {
         if !matches!(end, End::ClientLeft) {
             self.link.to_upstream.extend_from_slice(&compose::TERMINATE);
         }
-        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
         let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+        if abandoned {
+            cancel::abandon(self.core.cancel.handle(), &mut self.link).await;
+        } else {
+            let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::policy::action::Action;
 use crate::session::core::Core;
 use crate::session::core::dues::Dues;
 use crate::session::core::hold::{Warrant, Wording};
-use crate::session::judge::{Judged, World};
+use crate::session::judge::{Judged, Judgement, World};
 
 /// What is known about a statement between its release and the end of its answer.
 #[derive(Debug)]
@@ -87,12 +87,19 @@ impl<W> Running<W> {
         }
     }
 
-    /// No statement of its text has an effect that anybody could count on.
+    /// Up to the statement that is answering, none has an effect that anybody could count on.
+    pub fn has_only_read(&self) -> bool {
+        self.judged.statements.get(..=self.index).is_some_and(all_read)
+    }
+
+    /// None of its statements has one.
     pub fn only_reads(&self) -> bool {
-        let reads =
-            |action: &Action| matches!(action, Action::Read | Action::BulkRead | Action::Probe | Action::Unmask);
-        let texts = &self.judged.statements;
-        !texts.is_empty() && texts.iter().all(|one| one.ruling.actions.iter().all(reads))
+        all_read(&self.judged.statements)
+    }
+
+    /// Nothing that was sent before it shares a transaction with it: outside of one, a text of several begins its own.
+    pub fn is_first(&self) -> bool {
+        self.alone || self.judged.statements.len() > 1
     }
 
     /// Takes note of rows and bytes that were passed on.
@@ -108,6 +115,11 @@ impl<W> Running<W> {
     pub fn rows_left(&self) -> Option<u64> {
         self.ceiling.map(|ceiling| ceiling.saturating_sub(self.rows_before + self.rows))
     }
+}
+
+fn all_read(statements: &[Judgement]) -> bool {
+    let reads = |action: &Action| matches!(action, Action::Read | Action::BulkRead | Action::Probe | Action::Unmask);
+    statements.iter().all(|one| one.ruling.actions.iter().all(reads))
 }
 
 /// A result as its header describes it.

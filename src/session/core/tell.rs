@@ -8,7 +8,6 @@ use crate::gate::life::End as ApprovalEnd;
 use crate::gate::refusal::{Refusal, RefusalKind};
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::policy::ruling::Effect;
-use crate::session::cancel;
 use crate::session::core::running::Running;
 use crate::session::core::{Core, End};
 use crate::session::judge::Judged;
@@ -194,21 +193,14 @@ impl Core {
     /// What the proxy ends, or the agent by force, is stopped whatever it is, as the server's own commands would. What a client
     /// has left is stopped if it only reads and no effect is lost with it: whoever leaves a write behind may count on it, as it
     /// may without a proxy.
-    pub fn abandons<'r, W: 'r>(end: &End, open: bool, under_way: impl Iterator<Item = &'r Running<W>>) -> bool {
-        let under_way: Vec<_> = under_way.collect();
-        match (end, under_way.as_slice()) {
-            (_, []) | (End::UpstreamFault(_) | End::UpstreamLeft, _) => false,
-            (End::ClientFault(_) | End::Proxy(_), _) => true,
-            (End::ClientLeft, [one]) => one.only_reads() && (open || one.alone),
-            (End::ClientLeft, _) => false,
-        }
-    }
-
-    /// Has the upstream stop what it is doing for this session. To be called while the session there is still open: another
-    /// could get its number otherwise. Best effort, within 5 s.
-    pub async fn stop_upstream(&self) {
-        if let Err(error) = cancel::send_upstream(self.cancel.handle()).await {
-            tracing::warn!(session = self.id.0, %error, "an abandoned statement may still run at the upstream");
+    pub fn abandons<'r, W: 'r>(end: &End, open: bool, mut under_way: impl Iterator<Item = &'r Running<W>>) -> bool {
+        let Some(front) = under_way.next() else { return false };
+        match end {
+            End::UpstreamFault(_) | End::UpstreamLeft => false,
+            End::ClientFault(_) | End::Proxy(_) => true,
+            End::ClientLeft => {
+                front.has_only_read() && (open || front.is_first()) && under_way.all(|behind| behind.only_reads())
+            }
         }
     }
 
