@@ -50,7 +50,6 @@ pub struct Execute<'a> {
     /// What travels with it.
     pub attributes: Vec<Attribute<'a>>,
     nulls: &'a [u8],
-    types_sent: bool,
     values: &'a [u8],
     counted: bool,
 }
@@ -92,7 +91,6 @@ impl<'a> Execute<'a> {
             kinds: Vec::new(),
             attributes: Vec::new(),
             nulls: &[],
-            types_sent: false,
             values: &[],
             counted: with_attributes,
         };
@@ -112,12 +110,12 @@ impl<'a> Execute<'a> {
 
     fn values(&mut self, reader: &mut Reader<'a>, count: usize, known: Known<'_>) -> Result<(), WireError> {
         self.nulls = reader.bytes(count.div_ceil(8))?;
-        self.types_sent = match reader.u8()? {
+        let types_sent = match reader.u8()? {
             0 => false,
             1 => true,
             other => return Err(reader.out_of_range("0 or 1 before the types", u64::from(other))),
         };
-        let headings: Vec<(ParameterKind, &[u8])> = if self.types_sent {
+        let headings: Vec<(ParameterKind, &[u8])> = if types_sent {
             headings(reader, count, self.counted)?
         } else {
             known.kinds.iter().map(|kind| (*kind, &[][..])).collect()
@@ -152,7 +150,7 @@ impl<'a> Execute<'a> {
     }
 
     /// Writes the payload for a server that was agreed to get no attributes and knows the statement by `statement`: without
-    /// attributes, everything else as it came.
+    /// attributes, and always with the types, since the server may not have seen the execution that told them.
     pub fn encode_plain(&self, statement: u32, out: &mut BytesMut) {
         out.put_u8(command::STMT_EXECUTE);
         out.put_u32_le(statement);
@@ -168,10 +166,8 @@ impl<'a> Execute<'a> {
             *last &= (1_u8 << (count % 8)) - 1;
         }
         out.put_slice(&nulls);
-        out.put_u8(u8::from(self.types_sent));
-        if self.types_sent {
-            self.kinds.iter().for_each(|kind| out.put_slice(&kind.bytes()));
-        }
+        out.put_u8(1);
+        self.kinds.iter().for_each(|kind| out.put_slice(&kind.bytes()));
         out.put_slice(self.values);
     }
 }

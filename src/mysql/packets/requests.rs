@@ -109,6 +109,14 @@ pub fn put_close(out: &mut BytesMut, statement: u32) {
     out.put_u32_le(statement);
 }
 
+/// Writes a COM_STMT_SEND_LONG_DATA.
+pub fn put_long_data(out: &mut BytesMut, piece: LongData<'_>) {
+    out.put_u8(command::STMT_SEND_LONG_DATA);
+    out.put_u32_le(piece.statement);
+    out.put_u16_le(piece.parameter);
+    out.put_slice(piece.data);
+}
+
 /// Writes a COM_STMT_RESET.
 pub fn put_reset(out: &mut BytesMut, statement: u32) {
     out.put_u8(command::STMT_RESET);
@@ -158,6 +166,10 @@ mod tests {
         out.clear();
         put_reset(&mut out, 9);
         assert_eq!(reset(&out), Ok(9));
+        out.clear();
+        let piece = LongData { statement: 9, parameter: 1, data: b"abc" };
+        put_long_data(&mut out, piece);
+        assert_eq!(long_data(&out), Ok(piece));
         out.clear();
         put_fetch(&mut out, Fetch { statement: 9, rows: 5 });
         assert_eq!(fetch(&out), Ok(Fetch { statement: 9, rows: 5 }));

@@ -14,6 +14,7 @@ use crate::policy::judge::Evidence;
 use crate::session::core::End;
 use crate::session::judge::Judgement;
 use crate::session::mysql::answers::{Purpose, Underway};
+use crate::session::mysql::prepared::{Long, put_ahead};
 use crate::session::mysql::{Session, fault};
 use crate::session::stream::link::Interest;
 use crate::statement::footprint::RowBound;
@@ -87,11 +88,12 @@ impl Session {
         Ok(rows.map(|rows| evidence(one, &rows)))
     }
 
-    /// The planner's word with the values of an execution, whose command for the upstream is `execute`.
+    /// The planner's word with the values of an execution, whose command for the upstream is `execute`, after the values `long`.
     pub(super) async fn estimate_bound(
         &mut self,
         one: &Judgement,
         execute: &[u8],
+        long: &Long,
     ) -> Result<Result<Evidence, Bytes>, End> {
         let heard = self.prepare(&format!("{EXPLAIN}{}", one.statement.text)).await?;
         let Some(prepared) = heard.prepared else {
@@ -109,6 +111,7 @@ impl Session {
         if let Some(flags) = command.get_mut(5) {
             *flags = 0;
         }
+        put_ahead(&mut self.link.to_upstream, prepared.statement, long);
         let mut turn = Sequence::default();
         frame::put(&mut self.link.to_upstream, &mut turn, &command);
         let heard = self.hear(Command::StmtExecute, turn).await?;

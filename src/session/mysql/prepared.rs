@@ -1,7 +1,8 @@
 //! Prepared statements: COM_STMT_PREPARE, EXECUTE, FETCH, SEND_LONG_DATA, RESET, CLOSE.
 //!
-//! A COM_STMT_PREPARE is sent on at once, it runs nothing. Each execution is judged with its values. Rows behind a cursor
-//! were judged when it was opened; they go on under the same plan and the same ceiling.
+//! A COM_STMT_PREPARE is sent on at once, it runs nothing. Each execution is judged with its values, and a release carries all
+//! of them: servers keep types and parameters sent ahead, and what was refused must not come back with the next execution.
+//! Rows behind a cursor were judged when it was opened; they go on under the same plan and the same ceiling.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +39,12 @@ pub(super) const FIRST_LOCAL: u32 = 0x8000_0000;
 /// The statement prepared last (MariaDB: "COM_STMT_EXECUTE", statement id -1).
 const LAST: u32 = u32::MAX;
 
+/// Values sent ahead, by parameter.
+pub(super) type Long = BTreeMap<usize, Bytes>;
+
+/// Longest piece of such a value towards the upstream: well below any server's longest packet.
+const PIECE: usize = 512 * 1024;
+
 /// A prepared statement as the client sees it.
 pub(super) struct Prepared {
     pub text: Arc<str>,
@@ -60,6 +67,8 @@ pub(super) struct Bound {
     pub judged: Arc<Judged>,
     /// The whole command for the upstream, without what was only for the proxy.
     pub payload: BytesMut,
+    /// Values that go before it.
+    pub long: Long,
     /// The statement's number.
     pub number: u32,
     /// A cursor is asked for.
@@ -73,6 +82,8 @@ impl Session {
             self.refuse(&not_utf8());
             return Ok(());
         };
+        // Unless this one can be prepared there is no last one, as with the server.
+        self.last_prepared = None;
         if self.prepared.len() >= self.core.services.config.limits.prepared_max {
             self.refuse(&OwnError::new(1461, "42000", "too many prepared statements in this session"));
             return Ok(());
@@ -152,11 +163,18 @@ impl Session {
             self.refuse(&OwnError::new(1153, "08S01", "more parameter data was sent ahead than may be kept"));
             return Ok(());
         }
-        let long = std::mem::take(&mut prepared.long);
+        let long: Long =
+            std::mem::take(&mut prepared.long).into_iter().map(|(index, value)| (index, value.freeze())).collect();
         let indexes: Vec<usize> = long.keys().copied().collect();
         let kinds = prepared.kinds.clone();
         let known = Known { parameters: prepared.parameters, kinds: &kinds, long: &indexes };
-        let execute = Execute::decode(payload, self.client, known).map_err(client_fault)?;
+        let execute = match Execute::decode(payload, self.client, known) {
+            Ok(execute) => execute,
+            Err(why) => {
+                self.refuse(&OwnError::new(1210, "HY000", format!("Incorrect arguments to COM_STMT_EXECUTE: {why}")));
+                return Ok(());
+            }
+        };
         prepared.kinds.clone_from(&execute.kinds);
         let (text, cursor) = (prepared.text.clone(), prepared.cursor.take());
         self.finish_cursor(cursor);
@@ -165,21 +183,17 @@ impl Session {
         }
         let parameters = parameters(&execute, &long);
         let before = self.take_attributes(&execute.attributes);
-        let answered = self.judge_execute(number, &text, &execute, &parameters).await;
+        let asked = Asked { number, execute: &execute, long };
+        let answered = self.judge_execute(&text, asked, &parameters).await;
         self.give_back(before);
         answered
     }
 
-    async fn judge_execute(
-        &mut self,
-        number: u32,
-        text: &Arc<str>,
-        execute: &Execute<'_>,
-        parameters: &[Parameter],
-    ) -> Result<(), End> {
+    async fn judge_execute(&mut self, text: &Arc<str>, asked: Asked<'_>, parameters: &[Parameter]) -> Result<(), End> {
+        let Asked { number, execute, long } = asked;
         let mut payload = BytesMut::new();
         execute.encode_plain(number, &mut payload);
-        let Some(judged) = self.judged_for(text, &payload).await? else { return Ok(()) };
+        let Some(judged) = self.judged_for(text, &payload, &long).await? else { return Ok(()) };
         let judged = self.core.within_budgets(text, judged);
         let carries =
             |one: &Parameter| one.value.as_ref().is_some_and(|value| crate::masking::token::bytes_carry_token(value));
@@ -190,7 +204,7 @@ impl Session {
         if self.answer_itself(&judged, true) {
             return Ok(());
         }
-        let bound = Bound { judged: judged.clone(), payload, number, cursor: execute.cursor };
+        let bound = Bound { judged: judged.clone(), payload, long, number, cursor: execute.cursor };
         match self.core.admit(&judged, parameters) {
             Verdict::Allow(release) => match self.core.dues(&judged, Paying::Allowed).await {
                 Ok(dues) => {
@@ -207,7 +221,7 @@ impl Session {
     }
 
     /// Judges an execution. `None`: the planner refused the statement and the client has its error.
-    async fn judged_for(&mut self, text: &Arc<str>, execute: &[u8]) -> Result<Option<Arc<Judged>>, End> {
+    async fn judged_for(&mut self, text: &Arc<str>, execute: &[u8], long: &Long) -> Result<Option<Arc<Judged>>, End> {
         let judged = judge_reading(self, text).await?;
         let Some(one) = judged.statements.first().filter(|one| one.wants_estimate) else { return Ok(Some(judged)) };
         // A result has its ceiling whatever the parameters are; rows changed have none, so the planner sees each execution.
@@ -216,7 +230,7 @@ impl Session {
             return Ok(Some(self.core.judge_with(&judged, &[kept])));
         }
         self.drain().await?;
-        match self.estimate_bound(one, execute).await? {
+        match self.estimate_bound(one, execute, long).await? {
             Ok(word) if reads_only => {
                 self.core.keeper.keep_estimate(text, 0, word);
                 Ok(Some(self.core.judge_with(&judged, &[word])))
@@ -239,6 +253,7 @@ impl Session {
         running.wire.opens_cursor = bound.cursor;
         running.wire.statement = Some(bound.number);
         let mut command = BytesMut::with_capacity(bound.payload.len() + frame::HEAD_BYTES);
+        put_ahead(&mut command, bound.number, &bound.long);
         let mut turn = Sequence::default();
         frame::put(&mut command, &mut turn, &bound.payload);
         self.send_released(release, &command, Sent { command: Command::StmtExecute, turn, running });
@@ -247,8 +262,10 @@ impl Session {
     pub(super) fn on_fetch(&mut self, payload: &[u8]) -> Result<(), End> {
         let mut fetch = requests::fetch(payload).map_err(client_fault)?;
         fetch.statement = self.numbered(fetch.statement);
-        let cursor = self.prepared.get_mut(&fetch.statement).and_then(|prepared| prepared.cursor.take());
-        let Some(mut running) = cursor else {
+        let Some(prepared) = self.prepared.get_mut(&fetch.statement) else {
+            return self.unknown(fetch.statement, "COM_STMT_FETCH");
+        };
+        let Some(mut running) = prepared.cursor.take() else {
             self.refuse(&OwnError::new(1421, "HY000", "the statement has no open cursor"));
             return Ok(());
         };
@@ -261,7 +278,7 @@ impl Session {
         Ok(())
     }
 
-    /// A piece of a parameter, sent ahead: it goes on at once, it runs nothing. Servers do not answer it.
+    /// A piece of a parameter, sent ahead: it is kept, and goes on with the execution it is judged with. Nobody answers it.
     pub(super) fn on_long_data(&mut self, payload: &[u8]) -> Result<(), End> {
         let long = requests::long_data(payload).map_err(client_fault)?;
         let number = self.numbered(long.statement);
@@ -273,7 +290,6 @@ impl Session {
             return Ok(());
         }
         prepared.long.entry(usize::from(long.parameter)).or_default().extend_from_slice(long.data);
-        self.send(Command::StmtSendLongData, payload, Purpose::Pass);
         Ok(())
     }
 
@@ -318,11 +334,36 @@ impl Session {
     }
 }
 
+/// An execution as it was asked for.
+struct Asked<'a> {
+    /// The statement's number.
+    number: u32,
+    execute: &'a Execute<'a>,
+    long: Long,
+}
+
+/// Writes the commands that bring values to a statement before it is executed.
+pub(super) fn put_ahead(out: &mut BytesMut, statement: u32, long: &Long) {
+    for (index, value) in long {
+        let parameter = u16::try_from(*index).unwrap_or(u16::MAX);
+        let mut rest = value.clone();
+        // An empty value takes a piece, too.
+        loop {
+            let data = rest.split_to(rest.len().min(PIECE));
+            let piece = requests::LongData { statement, parameter, data: &data };
+            frame::packet(out, &mut Sequence::default(), |out| requests::put_long_data(out, piece));
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
 /// Parameters as a digest, and an approver, see them: with their types.
-fn parameters(execute: &Execute<'_>, long: &BTreeMap<usize, BytesMut>) -> Vec<Parameter> {
+fn parameters(execute: &Execute<'_>, long: &Long) -> Vec<Parameter> {
     let value = |index: usize, parameter: &execute::Parameter<'_>| match parameter {
         execute::Parameter::Value(value) => value.text().map(Bytes::from),
-        execute::Parameter::Long => long.get(&index).map(|bytes| Bytes::copy_from_slice(bytes)),
+        execute::Parameter::Long => long.get(&index).cloned(),
     };
     let listed = execute.parameters.iter().zip(&execute.kinds).enumerate();
     listed

@@ -37,7 +37,8 @@ fn types_of_the_last_execution_count_if_none_are_sent() {
     assert_eq!(execute.parameters, [bytes(b"cd"), Parameter::Value(Value::Null)]);
     let mut out = BytesMut::new();
     execute.encode_plain(execute.statement, &mut out);
-    assert_eq!(&out[..], again);
+    // The server may not have seen the execution before this one, so it gets the types.
+    assert_eq!(&out[..], b"\x17\x07\0\0\0\x01\x01\0\0\0\x02\x01\xfd\0\x06\0\x02cd");
     let none = Known { parameters: 2, kinds: &[], long: &[] };
     assert!(Execute::decode(again, Capabilities::NONE, none).is_err(), "types were never sent");
 }
