@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, State, Verdict};
-use crate::identity::ids::{AgentName, ApprovalId};
+use crate::identity::ids::{AgentName, ApprovalId, RuleId};
 use crate::policy::ruling::{Effect, RuleHit, Stage};
 
 /// Primary lines stay below this: clients cut longer ones (libmariadb at 512 bytes), and the advice stands at the end.
@@ -136,9 +136,10 @@ impl Refusal {
         }
     }
 
-    /// The rule wants a reason first.
-    pub fn reason_missing(hits: &[RuleHit]) -> Self {
-        let rule = clip(&rule(hits, Effect::Hold), 80);
+    /// The rule wants a reason first: `by`, or every one that holds.
+    pub fn reason_missing(hits: &[RuleHit], by: Option<&RuleId>) -> Self {
+        let wants = by.map_or_else(|| rule(hits, Effect::Hold), |by| one_line(&by.0, 80));
+        let rule = clip(&wants, 80);
         Self {
             kind: RefusalKind::ReasonMissing,
             approval: None,

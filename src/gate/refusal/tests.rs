@@ -4,7 +4,7 @@ use super::*;
 use crate::gate::approval::{Request, Review, ShownStatement};
 use crate::gate::life::Times;
 use crate::gate::sample;
-use crate::identity::ids::{PersonName, RuleId};
+use crate::identity::ids::PersonName;
 
 const URL: &str = "https://holdpoint.example";
 
@@ -67,7 +67,7 @@ fn every_kind() -> Vec<Refusal> {
         Refusal::forbidden(&[hit("no-drop-prod", Effect::Deny, Some("DROP DATABASE is never allowed on prod."))]),
         Refusal::forbidden(&[hit("no-drop-prod", Effect::Deny, None)]),
         Refusal::expired(&plain),
-        Refusal::reason_missing(&[hit("export-pii", Effect::Hold, None)]),
+        Refusal::reason_missing(&[hit("export-pii", Effect::Hold, None)], None),
         Refusal::cancelled(&id),
         Refusal::superseded(&id),
         Refusal::revoked(&in_state(State::Revoked)),
@@ -100,7 +100,7 @@ fn no_message_is_long_or_broken_whatever_goes_in() {
         Refusal::denied(&denied(Some(&long)), &long),
         Refusal::forbidden(&[hit(&long, Effect::Deny, Some(&long))]),
         Refusal::expired(&wild),
-        Refusal::reason_missing(&[hit(&long, Effect::Hold, None)]),
+        Refusal::reason_missing(&[hit("x", Effect::Hold, None)], Some(&RuleId(long.clone()))),
         Refusal::disabled(&AgentName(long.clone()), None),
         Refusal::changed(&wild.id, &long),
         Refusal::unavailable(None, &long),

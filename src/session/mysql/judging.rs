@@ -77,9 +77,9 @@ impl Wire for Session {
         Ok(Some(match (cell(0), cell(1), cell(2), cell(3)) {
             (Some(tables), Some(locked), Some(changed), Some(waiting)) => format!(
                 "Inside an open transaction that holds {locked} row locks in {tables} tables and has changed {changed} rows; \
-                 transactions waiting for locks on this server: {waiting}."
+                 transactions waiting for locks on this server: {waiting}"
             ),
-            _ => "Inside an open transaction; what it holds locked cannot be seen from here.".to_owned(),
+            _ => "Inside an open transaction; what it holds locked cannot be seen from here".to_owned(),
         }))
     }
 

@@ -73,7 +73,7 @@ impl Session {
         let cell = |index: usize| rows.first().and_then(|row| row.get(index)?.as_deref());
         let locks = cell(0).filter(|locks| !locks.is_empty()).unwrap_or("no table locked");
         let waiters = cell(1).unwrap_or("0");
-        Ok(Some(format!("Inside an open transaction that holds {locks}; sessions waiting for it: {waiters}.")))
+        Ok(Some(format!("Inside an open transaction that holds {locks}; sessions waiting for it: {waiters}")))
     }
 
     /// Parses and describes a text upstream without running it. `Err` is the upstream's error.
