@@ -106,7 +106,11 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     }
     let locks = if held.rows_so_far.is_none() { wire.lock_situation().await? } else { None };
     let inside = wire.transaction() != Transaction::Idle;
-    let request = Request { locks, ..wire.core().request(&held, inside) };
+    let mut request = Request { locks, ..wire.core().request(&held, inside) };
+    let role = wire.core().role_for(held.judged);
+    if let (Some(role), Some(first), None) = (&role, request.statements.first_mut(), held.rows_so_far) {
+        first.summary = format!("{}. Runs in the role {role}", first.summary.trim_end_matches('.'));
+    }
     let digest = request.digest.clone();
     let times = Times { expires: held.policy.expires, use_within: held.policy.use_within };
     let limit = wire.core().hold_limit(&held, inside);
@@ -175,23 +179,9 @@ async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
         session: core.id,
         statement: core.coming_statement(),
     };
-<<<<<<< HEAD
-    // Rows changed have no ceiling on their way: the planner's word must fit, or a person is asked.
-    let changes = |one: &Judgement| one.statement.footprint.changed != RowBound::None;
-    let fits = |one: &Judgement| !changes(one) || one.changed_at_most().is_some_and(|rows| rows <= granted.rows_max);
-    if !held.judged.statements.iter().all(fits) {
-        return None;
-    }
-    let rows_max = Some(granted.rows_max);
-    Some(match wire.core().dues(held.judged, Paying::Approved(None)).await {
-        Ok(dues) => {
-            let (wording, role) = (held.wording(), wire.core().role_for(held.judged));
-            Waited::Released(granted.release, Warrant { approval: None, rows_max, dues, wording, role })
-=======
     let granted = async {
         if !grants.covers(&asked)? {
             return Ok(None);
->>>>>>> semantics
         }
         let dues = core.dues(held.judged, Paying::Approved(None)).await?;
         Ok(grants.use_grant(&asked).await?.map(|granted| (granted, dues)))
