@@ -57,13 +57,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The hold ran out; the approval lives on. `public_url` is what links begin with.
-    pub fn pending(approval: &Approval, public_url: &str) -> Self {
+    /// The hold ran out; the approval lives on. `inside` a transaction of the client's, which need not be where it was first asked for.
+    /// `public_url` is what links begin with.
+    pub fn pending(approval: &Approval, inside: bool, public_url: &str) -> Self {
         let id = &approval.id;
         let needs = clip(&needs(&approval.request.stages), 70);
         let rule = clip(&rule(&approval.request.hits, Effect::Hold), 48);
         let until = until(approval.created_at, approval.expires_at);
-        let again = match approval.request.in_transaction {
+        let again = match inside {
             true => "roll back, then send the same transaction again",
             false => "then send exactly the same statement again",
         };

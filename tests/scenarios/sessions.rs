@@ -9,6 +9,7 @@ use crate::stage::{Kind, Stage};
 
 scenarios!(
     hold_in_a_transaction_is_short_and_says_so,
+    pending_text_is_about_the_session_that_reads_it,
     hold_outside_a_transaction_holds_no_lock,
     transaction_goes_on_after_an_approved_statement,
     ddl_makes_new_names_known,
@@ -34,6 +35,19 @@ async fn hold_in_a_transaction_is_short_and_says_so(kind: Kind) {
     assert!(began.elapsed() < Duration::from_secs(5), "held for {:?}", began.elapsed());
     client.rows("ROLLBACK").await;
     assert_eq!(stage.direct("SELECT note FROM orders WHERE id = 1"), "note 1");
+}
+
+/// The request was opened inside a transaction; who takes it up outside of one has nothing to roll back.
+async fn pending_text_is_about_the_session_that_reads_it(kind: Kind) {
+    let stage = kind.hasty().await;
+    let (inside, outside) = (stage.client().await, stage.client().await);
+    inside.rows("BEGIN").await;
+    let first = refusal(inside.send("UPDATE counter SET n = n + 1")).await;
+    inside.rows("ROLLBACK").await;
+    let second = refusal(outside.send("UPDATE counter SET n = n + 1")).await;
+    assert_eq!(first.approval(), second.approval());
+    assert!(first.message.contains("Wait, roll back, then send the same transaction again"), "{first:?}");
+    assert!(second.message.contains("Wait, then send exactly the same statement again"), "{second:?}");
 }
 
 async fn hold_outside_a_transaction_holds_no_lock(kind: Kind) {

@@ -60,8 +60,8 @@ fn every_kind() -> Vec<Refusal> {
     held.expires_at = held.created_at.after(Duration::from_secs(86_400));
     let id = plain.id.clone();
     vec![
-        Refusal::pending(&plain, URL),
-        Refusal::pending(&held, URL),
+        Refusal::pending(&plain, false, URL),
+        Refusal::pending(&held, true, URL),
         Refusal::denied(&denied(Some("not in the change window")), URL),
         Refusal::denied(&denied(None), URL),
         Refusal::forbidden(&[hit("no-drop-prod", Effect::Deny, Some("DROP DATABASE is never allowed on prod."))]),
@@ -95,8 +95,8 @@ fn no_message_is_long_or_broken_whatever_goes_in() {
     let wild = approval(&long, &long, &groups);
     let mut refusals = every_kind();
     refusals.extend([
-        Refusal::pending(&wild, URL),
-        Refusal::pending(&wild, &format!("https://{}", "h".repeat(600))),
+        Refusal::pending(&wild, true, URL),
+        Refusal::pending(&wild, true, &format!("https://{}", "h".repeat(600))),
         Refusal::denied(&denied(Some(&long)), &long),
         Refusal::forbidden(&[hit(&long, Effect::Deny, Some(&long))]),
         Refusal::expired(&wild),
@@ -115,7 +115,7 @@ fn no_message_is_long_or_broken_whatever_goes_in() {
 #[test]
 fn advice_survives_a_long_subject() {
     let long = approval(&"x".repeat(1000), "ddl-needs-dba", &["dba"]);
-    let message = Refusal::pending(&long, URL).message;
+    let message = Refusal::pending(&long, true, URL).message;
     assert!(message.contains("do not change the statement") && message.contains("/a/apr_"), "{message}");
 }
 

@@ -212,6 +212,7 @@ async fn remember(core: &Core, held: &Held<'_>, approval: &ApprovalId) {
 async fn wait<W: Wire>(wire: &mut W, ticket: &mut Ticket, limit: Duration) -> Result<Option<Refusal>, End> {
     let services = wire.core().services.clone();
     let cancel = wire.core().cancel.handle().clone();
+    let inside = wire.transaction() != Transaction::Idle;
     let deadline = Instant::now() + limit;
     let mut beat = tokio::time::interval(services.config.hold.heartbeat);
     beat.tick().await;
@@ -228,7 +229,7 @@ async fn wait<W: Wire>(wire: &mut W, ticket: &mut Ticket, limit: Duration) -> Re
             }
             () = cancel.killed() => return Err(End::Proxy(KILLED.to_owned())),
             () = services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
-            () = tokio::time::sleep_until(deadline) => return Ok(Some(Refusal::pending(&ticket.approval(), url))),
+            () = tokio::time::sleep_until(deadline) => return Ok(Some(Refusal::pending(&ticket.approval(), inside, url))),
             _ = beat.tick() => wire.beat(&id),
             turned = wire.held_turn() => turned?,
         }
