@@ -35,6 +35,8 @@ mod protocol;
 mod raw;
 #[path = "postgres/records.rs"]
 mod records;
+#[path = "postgres/reload.rs"]
+mod reload;
 #[path = "support/sample.rs"]
 mod sample;
 #[path = "support/postgres.rs"]
