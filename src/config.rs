@@ -14,12 +14,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::oidc::OidcConfig;
 use crate::config::sign_in::SignInConfig;
 use crate::identity::person::Person;
 use crate::identity::secret::Secret;
+use crate::policy::action::Action;
 
 /// Everything the operator sets.
 #[derive(Clone, Debug)]
@@ -175,6 +177,8 @@ pub struct Upstream {
     pub mysql: MysqlLogin,
     /// Most sessions at once.
     pub connections_max: u32,
+    /// Roles that a released statement is run in, by what it does.
+    pub elevate: BTreeMap<Action, Arc<str>>,
 }
 
 /// Times of holds.

@@ -63,6 +63,7 @@ fn request(digest: &str) -> Request {
         classes: Vec::new(),
         masked_columns: Vec::new(),
         in_transaction: false,
+        locks: None,
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed: 1 }],
         reason_required: false,

@@ -13,6 +13,8 @@
     reason = "a test crate: a panic is a finding"
 )]
 
+#[path = "postgres/abandoned.rs"]
+mod abandoned;
 #[path = "postgres/bulk.rs"]
 mod bulk;
 #[path = "postgres/classify.rs"]
@@ -33,6 +35,8 @@ mod protocol;
 mod raw;
 #[path = "postgres/records.rs"]
 mod records;
+#[path = "postgres/reload.rs"]
+mod reload;
 #[path = "support/sample.rs"]
 mod sample;
 #[path = "support/postgres.rs"]

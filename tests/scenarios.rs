@@ -18,6 +18,8 @@
 mod bulk;
 #[path = "scenarios/client.rs"]
 mod client;
+#[path = "scenarios/elevating.rs"]
+mod elevating;
 #[path = "scenarios/guarding.rs"]
 mod guarding;
 #[path = "scenarios/holding.rs"]

@@ -283,6 +283,9 @@ pub struct StatementEvent {
     pub rules: Vec<String>,
     /// The approval, if held.
     pub approval: Option<ApprovalId>,
+    /// The role it ran in, if not in the session's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// `ok`, `error`, `refused`, `cancelled`, `unknown`.
     pub outcome: String,
     /// SQLSTATE or errno.

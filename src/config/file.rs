@@ -8,6 +8,7 @@ mod sign_in;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::raw::{ApiRaw, ConfigFile, DatabaseRaw, TlsMode, TlsRaw};
@@ -226,6 +227,9 @@ impl<'a> Check<'a> {
             }
         };
         let mysql = self.mysql_login(name, raw);
+        if raw.elevate.values().any(|role| role.trim().is_empty() || role.contains('\0')) {
+            self.fault(&at("elevate"), "a role has no name", None);
+        }
         Some(Upstream {
             protocol: raw.protocol,
             host: raw.host.clone(),
@@ -238,6 +242,7 @@ impl<'a> Check<'a> {
             client_certificate,
             mysql,
             connections_max: raw.connections_max.unwrap_or(100),
+            elevate: raw.elevate.iter().map(|(action, role)| (*action, Arc::from(role.as_str()))).collect(),
         })
     }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::config::raw::oidc::OidcRaw;
 use crate::config::raw::sign_in::SignInRaw;
 use crate::config::{Protocol, SslMode};
+use crate::policy::action::Action;
 use crate::policy::span::Span;
 
 /// The whole file.
@@ -192,6 +193,11 @@ pub struct DatabaseRaw {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub connections_max: Option<u32>,
+    /// The role that a released statement is run in, by its action (`ddl: app_owner`): for that statement only, one that a
+    /// person or a grant let through. `user` must be allowed to take it. For MySQL with its host where that is not `%`:
+    /// `app_owner@localhost`.
+    #[serde(default)]
+    pub elevate: BTreeMap<Action, String>,
 }
 
 /// Somebody who may decide.

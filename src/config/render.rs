@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config::oidc::OidcConfig;
 use crate::config::{Certificate, ClientTls, Config, Listener, Protocol, SslMode, Upstream};
+use crate::policy::judge::words;
 use crate::policy::span;
 
 /// Every setting with the value that counts, defaults included. Passwords are `***`.
@@ -167,6 +168,12 @@ fn database(text: &mut Lines, upstream: &Upstream) {
         }
     }
     text.put(2, "connections_max", &upstream.connections_max.to_string());
+    if !upstream.elevate.is_empty() {
+        text.head(2, "elevate");
+        for (action, role) in &upstream.elevate {
+            text.put(3, words::action(*action), &quoted(role));
+        }
+    }
 }
 
 fn times_and_bounds(text: &mut Lines, config: &Config) {

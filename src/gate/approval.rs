@@ -198,6 +198,9 @@ pub struct Request {
     pub masked_columns: Vec<String>,
     /// It is held inside an open transaction: locks are held meanwhile.
     pub in_transaction: bool,
+    /// What that transaction locks and who waits for it, in words for people; the agent is not told.
+    #[serde(default)]
+    pub locks: Option<String>,
     /// It is held in mid-result, after this many rows.
     pub rows_so_far: Option<u64>,
     /// Stages to fill.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::gate::approval::{Approval, State, Verdict};
-use crate::identity::ids::{AgentName, ApprovalId};
+use crate::identity::ids::{AgentName, ApprovalId, RuleId};
 use crate::policy::ruling::{Effect, RuleHit, Stage};
 
 /// Primary lines stay below this: clients cut longer ones (libmariadb at 512 bytes), and the advice stands at the end.
@@ -57,13 +57,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The hold ran out; the approval lives on. `public_url` is what links begin with.
-    pub fn pending(approval: &Approval, public_url: &str) -> Self {
+    /// The hold ran out; the approval lives on. `inside` a transaction of the client's, which need not be where it was first asked for.
+    /// `public_url` is what links begin with.
+    pub fn pending(approval: &Approval, inside: bool, public_url: &str) -> Self {
         let id = &approval.id;
         let needs = clip(&needs(&approval.request.stages), 70);
         let rule = clip(&rule(&approval.request.hits, Effect::Hold), 48);
         let until = until(approval.created_at, approval.expires_at);
-        let again = match approval.request.in_transaction {
+        let again = match inside {
             true => "roll back, then send the same transaction again",
             false => "then send exactly the same statement again",
         };
@@ -136,9 +137,10 @@ impl Refusal {
         }
     }
 
-    /// The rule wants a reason first.
-    pub fn reason_missing(hits: &[RuleHit]) -> Self {
-        let rule = clip(&rule(hits, Effect::Hold), 80);
+    /// The rule wants a reason first: `by`, or every one that holds.
+    pub fn reason_missing(hits: &[RuleHit], by: Option<&RuleId>) -> Self {
+        let wants = by.map_or_else(|| rule(hits, Effect::Hold), |by| one_line(&by.0, 80));
+        let rule = clip(&wants, 80);
         Self {
             kind: RefusalKind::ReasonMissing,
             approval: None,

@@ -56,6 +56,7 @@ pub(crate) fn request(agent: &str, digest: &str) -> Request {
         classes: Vec::new(),
         masked_columns: Vec::new(),
         in_transaction: false,
+        locks: None,
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed: 1 }],
         reason_required: false,

@@ -21,7 +21,7 @@ pub fn admit(ruling: &Ruling, claims: &Claims, digest: &str) -> Verdict {
     match (ruling.effect, &ruling.approval) {
         (Effect::Allow, _) => Verdict::Allow(Release::new(None, digest.to_owned())),
         (Effect::Hold, Some(policy)) if policy.reason_required && !has_reason(claims) => {
-            Verdict::Deny(Refusal::reason_missing(&ruling.hits))
+            Verdict::Deny(Refusal::reason_missing(&ruling.hits, policy.reason_by.as_ref()))
         }
         (Effect::Hold, Some(policy)) => Verdict::Hold(policy.clone()),
         // FAIL CLOSED: a hold that does not say whom to ask can never be approved.
@@ -49,6 +49,7 @@ mod tests {
             hold: Duration::from_secs(300),
             use_within: Duration::from_secs(900),
             reason_required,
+            reason_by: None,
             assurance: None,
         };
         Ruling {

@@ -62,6 +62,7 @@ pub fn data(occurrence: &Occurrence, level: Level, public_url: &str) -> Value {
         put("rules", json!(rules(approval)));
         put("stages", json!(request.stages));
         put("in_transaction", json!(request.in_transaction));
+        put("locks", json!(request.locks));
         put("decision", decision(occurrence, level));
         put("execution", execution(occurrence));
     }
@@ -157,7 +158,8 @@ pub fn facts(approval: &Approval, level: Level) -> Vec<(&'static str, String)> {
         facts.push(("Asks for", asks.join("; ")));
         facts.push(("Rules", rules(approval).join(", ")));
         if request.in_transaction {
-            facts.push(("Locks", "inside an open transaction: it holds locks while it waits".to_owned()));
+            let usual = || "inside an open transaction: it holds locks while it waits".to_owned();
+            facts.push(("Locks", request.locks.clone().unwrap_or_else(usual)));
         }
     }
     if level >= Level::Redacted {

@@ -33,6 +33,11 @@ fn count(length: usize) -> i16 {
     i16::try_from(length).unwrap_or(i16::MAX)
 }
 
+/// A name as it stands in SQL, quoted (manual, "Identifiers and Key Words").
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Query.
 pub fn query(text: &str) -> Bytes {
     built(b'Q', |out| put_text(out, text))

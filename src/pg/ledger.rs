@@ -117,6 +117,14 @@ impl<R> Ledger<R> {
         self.owed.retain(|owed| !matches!(owed, Owed::Sync { .. }));
     }
 
+    /// The statements among what is owed, in order.
+    pub fn running(&self) -> impl Iterator<Item = &R> {
+        self.owed.iter().filter_map(|owed| match owed {
+            Owed::Query(running) | Owed::Execute(running) => Some(&**running),
+            _ => None,
+        })
+    }
+
     /// Everything, at the end of a session.
     pub fn take_all(&mut self) -> impl Iterator<Item = Owed<R>> + use<R> {
         std::mem::take(&mut self.owed).into_iter()

@@ -140,14 +140,16 @@ impl RuleSet {
     fn approval(&self, hits: &[RuleHit]) -> ApprovalPolicy {
         let holding =
             |rule: &&Rule| rule.then == Effect::Hold && hits.iter().any(|hit| hit.enforced && hit.rule == rule.id);
-        let given: Vec<&Approval> =
-            self.rules.iter().filter(holding).filter_map(|rule| rule.approval.as_ref()).collect();
+        let holding: Vec<(&Rule, &Approval)> = self
+            .rules
+            .iter()
+            .filter(holding)
+            .filter_map(|rule| rule.approval.as_ref().map(|approval| (rule, approval)))
+            .collect();
+        let given: Vec<&Approval> = holding.iter().map(|(_, approval)| *approval).collect();
         let mut stages: Vec<Stage> = Vec::new();
         for stage in given.iter().flat_map(|approval| &approval.stages) {
-            match stages.iter_mut().find(|known| known.groups == stage.groups) {
-                Some(known) => known.needed = known.needed.max(stage.needed),
-                None => stages.push(stage.clone()),
-            }
+            stage.clone().join_into(&mut stages);
         }
         if stages.is_empty() {
             stages.clone_from(&self.defaults.stages);
@@ -165,6 +167,7 @@ impl RuleSet {
             hold: least(|approval| approval.hold, self.times.hold),
             use_within: least(|approval| approval.use_within, self.times.use_within),
             reason_required: self.defaults.reason_required || given.iter().any(|approval| approval.reason_required),
+            reason_by: holding.iter().find(|(_, approval)| approval.reason_required).map(|(rule, _)| rule.id.clone()),
             // The strongest of all that are said: `None` is less than any.
             assurance: given.iter().map(|approval| approval.assurance).max().flatten().max(self.defaults.assurance),
         }

@@ -43,9 +43,42 @@ pub struct ApprovalPolicy {
     pub use_within: Duration,
     /// The requester must have said why.
     pub reason_required: bool,
+    /// The rule that wants it; `None`: the defaults do, or nobody does.
+    #[serde(default)]
+    pub reason_by: Option<RuleId>,
     /// How sure it must be who approves; `None`: anything will do.
     #[serde(default)]
     pub assurance: Option<Assurance>,
+}
+
+impl ApprovalPolicy {
+    /// Adds what another statement of the same text needs: every stage, the shorter times, the stronger demands.
+    pub fn join(&mut self, other: &Self) {
+        for stage in &other.stages {
+            stage.clone().join_into(&mut self.stages);
+        }
+        self.expires = self.expires.min(other.expires);
+        self.hold = self.hold.min(other.hold);
+        self.use_within = self.use_within.min(other.use_within);
+        self.reason_required |= other.reason_required;
+        self.reason_by = self.reason_by.take().or_else(|| other.reason_by.clone());
+        self.assurance = self.assurance.max(other.assurance);
+    }
+}
+
+impl Stage {
+    /// Adds this stage to others: two of the same groups are one, for the larger number of people.
+    pub fn join_into(self, stages: &mut Vec<Self>) {
+        match stages.iter_mut().find(|known| known.has_groups_of(&self)) {
+            Some(known) => known.needed = known.needed.max(self.needed),
+            None => stages.push(self),
+        }
+    }
+
+    fn has_groups_of(&self, other: &Self) -> bool {
+        let within = |one: &Self, two: &Self| one.groups.iter().all(|group| two.groups.contains(group));
+        within(self, other) && within(other, self)
+    }
 }
 
 /// A rule that matched.
@@ -82,4 +115,35 @@ pub struct Ruling {
     pub approval: Option<ApprovalPolicy>,
     /// Content hash of the rules that said so.
     pub rules_version: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(groups: &[&str], needed: u16) -> ApprovalPolicy {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        let minute = Duration::from_secs(60);
+        ApprovalPolicy {
+            stages: vec![Stage { groups, needed }],
+            expires: minute,
+            hold: minute,
+            use_within: minute,
+            reason_required: false,
+            reason_by: None,
+            assurance: None,
+        }
+    }
+
+    #[test]
+    fn statements_of_a_batch_need_no_more_people_than_one_that_does_all() {
+        let mut joined = policy(&["dba", "ops"], 1);
+        joined.join(&policy(&["ops", "dba"], 2));
+        assert_eq!(joined.stages, policy(&["dba", "ops"], 2).stages);
+        joined.join(&policy(&["dba"], 1));
+        assert_eq!(joined.stages.len(), 2, "another choice of groups is another stage");
+        let by = Some(RuleId("why".to_owned()));
+        joined.join(&ApprovalPolicy { reason_required: true, reason_by: by.clone(), ..policy(&["dba"], 1) });
+        assert_eq!((joined.reason_required, joined.reason_by), (true, by));
+    }
 }

@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use parking_lot::Mutex;
 use rand::RngExt;
 use subtle::ConstantTimeEq;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,22 @@ use crate::identity::ids::AgentName;
 use crate::pg::messages::backend::CancelKey;
 use crate::pg::messages::untyped;
 use crate::session::shared::Database;
+use crate::session::stream::link::Link;
 use crate::session::upstream::dial::{Address, dial};
 use crate::session::upstream::mysql_client::Client;
 
 /// How long a cancel request to an upstream may take.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an upstream may go on with a statement that nobody waits for any more before it is told to stop. Most are over
+/// by then, and cost no second connection.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How long to wait before it is told again: the statement may not even have reached it the first time.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often it is told.
+const TIMES: usize = 5;
 
 const CANCEL_REQUEST: u32 = 80_877_102;
 
@@ -79,12 +90,41 @@ impl Handle {
 /// # Errors
 /// No key, no connection, or no answer within 5 s.
 pub async fn send_upstream(handle: &Handle) -> io::Result<()> {
+    tell(handle, Kill::Query).await
+}
+
+/// Leaves an upstream that has not answered all it was sent, since the client is gone: what still runs there is stopped.
+/// MySQL's way is to kill the connection, so that nothing behind the statement runs either; PostgreSQL knows cancelling only,
+/// which is repeated until the server has closed.
+///
+/// Best effort: takes at most half a minute, and most often no time at all. Cancel safe in that only the stopping is lost.
+pub async fn abandon<C, U>(handle: &Handle, link: &mut Link<C, U>)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let _ = tokio::time::timeout(AGAIN, link.finish_upstream()).await;
+    let mut patience = GRACE;
+    for _ in 0..TIMES {
+        if tokio::time::timeout(patience, link.upstream_ended()).await.is_ok() {
+            return;
+        }
+        if let Err(error) = tell(handle, Kill::Connection).await {
+            tracing::warn!(%error, "a statement that nobody waits for could not be stopped upstream");
+            return;
+        }
+        patience = AGAIN;
+    }
+    tracing::warn!("the upstream may still be running a statement that nobody waits for");
+}
+
+async fn tell(handle: &Handle, what: Kill) -> io::Result<()> {
     let target = &handle.target;
     let request = async {
         match &target.session {
             Behind::Postgres(Some(key)) => cancel_request(target, key).await,
             Behind::Postgres(None) => Err(io::Error::other("the upstream gave no cancel key")),
-            Behind::Mysql(number) => kill_query(target, *number).await,
+            Behind::Mysql(number) => kill(target, what, *number).await,
         }
     };
     tokio::time::timeout(SEND_TIMEOUT, request).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
@@ -107,11 +147,15 @@ async fn cancel_request(target: &Target, key: &CancelKey) -> io::Result<()> {
     Ok(())
 }
 
-/// MySQL's way: a session of our own says `KILL QUERY`. The same user may kill what it runs itself.
-async fn kill_query(target: &Target, number: u32) -> io::Result<()> {
+/// MySQL's way: a session of our own says `KILL`. The same user may kill what it runs itself.
+async fn kill(target: &Target, what: Kill, number: u32) -> io::Result<()> {
+    let what = match what {
+        Kill::Query => "QUERY",
+        Kill::Connection => "CONNECTION",
+    };
     let mut session =
         Client::open(&target.database, "holdpoint cancel", Some(&target.address)).await.map_err(io::Error::other)?;
-    session.query(&format!("KILL QUERY {number}")).await.map_err(io::Error::other)?;
+    session.query(&format!("KILL {what} {number}")).await.map_err(io::Error::other)?;
     session.close().await;
     Ok(())
 }

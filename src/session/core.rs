@@ -2,6 +2,7 @@
 //! counting rows against a ceiling, planning masks, telling the audit. A protocol brings the rest as [`wire::Wire`].
 
 pub(super) mod dues;
+pub(super) mod elevate;
 pub(super) mod hold;
 pub(super) mod judging;
 pub(super) mod reading;

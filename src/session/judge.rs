@@ -179,16 +179,7 @@ impl Judged {
         let mut held = self.statements.iter().filter(|one| one.ruling.effect == Effect::Hold);
         let mut joined = held.next()?.ruling.approval.clone()?;
         for policy in held.filter_map(|one| one.ruling.approval.as_ref()) {
-            for stage in &policy.stages {
-                if !joined.stages.contains(stage) {
-                    joined.stages.push(stage.clone());
-                }
-            }
-            joined.expires = joined.expires.min(policy.expires);
-            joined.hold = joined.hold.min(policy.hold);
-            joined.use_within = joined.use_within.min(policy.use_within);
-            joined.reason_required |= policy.reason_required;
-            joined.assurance = joined.assurance.max(policy.assurance);
+            joined.join(policy);
         }
         Some(joined)
     }

@@ -28,6 +28,7 @@ use crate::mysql::handshake::capabilities::Capabilities;
 use crate::mysql::packets::ok::Status;
 use crate::mysql::refusal::{self, OwnError};
 use crate::session::cancel;
+use crate::session::core::elevate::Elevated;
 use crate::session::core::{Cancellable, Core, End, KILLED, Opened};
 use crate::session::keeper::Keeper;
 use crate::session::login::mysql::MysqlEstablished;
@@ -68,6 +69,8 @@ pub struct Session {
     next_local: u32,
     /// What SHOW WARNINGS may tell.
     diagnostics: Diagnostics,
+    /// A released statement runs in another role than the session's own.
+    elevated: Option<Elevated>,
     /// Names of temporary tables: the server does not list them.
     temporary: Vec<Arc<str>>,
     /// The row that would cross the ceiling is waiting in `from_upstream`.
@@ -118,6 +121,7 @@ impl Session {
             last_prepared: None,
             next_local: prepared::FIRST_LOCAL,
             diagnostics: Diagnostics::Open,
+            elevated: None,
             temporary: Vec::new(),
             overflow: false,
             passing: 0,
@@ -152,6 +156,10 @@ impl Session {
             }
             if self.core.has_untold() {
                 self.core.tell_untold().await;
+            }
+            if self.elevated.is_some() && self.underway.is_none() {
+                self.lower().await?;
+                continue;
             }
             let Some(payload) = self.next_client_packet()? else { break };
             self.on_client(payload).await?;
@@ -286,8 +294,10 @@ impl Session {
         error.put(&mut self.link.to_client, &mut self.turn);
     }
 
-    /// Tells both sides, closes approvals and the audit.
+    /// Tells both sides, closes approvals and the audit. What nobody waits for any more is stopped upstream.
     async fn close(&mut self, end: &End) {
+        let open = self.status.has(Status::IN_TRANSACTION);
+        let abandoned = Core::abandons(end, open, self.underway.iter().filter_map(Underway::running));
         self.tell_end(end).await;
         let limit = std::time::Duration::from_secs(2);
         if let Some(error) = tell::farewell(end) {
@@ -296,8 +306,12 @@ impl Session {
         if !matches!(end, End::ClientLeft) && self.underway.is_none() {
             self.link.to_upstream.extend_from_slice(&compose::quit());
         }
-        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
         let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+        if abandoned {
+            cancel::abandon(self.core.cancel.handle(), &mut self.link).await;
+        } else {
+            let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        }
     }
 }
 

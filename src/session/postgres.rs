@@ -4,6 +4,7 @@
 
 mod answers;
 mod ask;
+mod elevate;
 mod extended;
 mod hold;
 mod judging;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use crate::pg::ledger::Ledger;
 use crate::pg::{compose, frame};
 use crate::session::cancel;
+use crate::session::core::elevate::Elevated;
 use crate::session::core::{Cancellable, Core, End, Opened};
 use crate::session::keeper::Keeper;
 use crate::session::login::Established;
@@ -49,6 +51,8 @@ pub struct Session {
     extended: Extended,
     /// COPY FROM STDIN is under way.
     copy_in: bool,
+    /// A released statement runs in another role than the session's own.
+    elevated: Option<Elevated>,
     /// The row that would cross the ceiling is waiting in `from_upstream`.
     overflow: bool,
     /// Bytes of a large message that are passed on as they come.
@@ -79,6 +83,7 @@ impl Session {
             ledger: Ledger::default(),
             extended: Extended::default(),
             copy_in: false,
+            elevated: None,
             overflow: false,
             passing: 0,
         }
@@ -108,6 +113,10 @@ impl Session {
             }
             if self.core.has_untold() {
                 self.core.tell_untold().await;
+            }
+            if self.is_to_be_lowered() {
+                self.lower().await?;
+                continue;
             }
             let Some(message) = self.next_client_frame()? else { break };
             self.on_client(message).await?;
@@ -215,7 +224,10 @@ impl Session {
         if self.extended.skipping && kind != b'S' {
             return Ok(());
         }
+        self.lower_before(kind, &message).await?;
         self.settle_stash(kind, &message).await?;
+        // What was stashed may have taken a role, and this may be about something else.
+        self.lower_before(kind, &message).await?;
         if self.extended.skipping && kind != b'S' {
             return Ok(());
         }
@@ -237,8 +249,9 @@ impl Session {
         }
     }
 
-    /// Tells both sides, closes approvals and the audit.
+    /// Tells both sides, closes approvals and the audit. What nobody waits for any more is stopped upstream.
     async fn close(&mut self, end: &End) {
+        let abandoned = Core::abandons(end, self.status != b'I', self.ledger.running());
         self.tell_end(end).await;
         let limit = std::time::Duration::from_secs(2);
         if let Some(message) = self.farewell(end) {
@@ -247,7 +260,11 @@ impl Session {
         if !matches!(end, End::ClientLeft) {
             self.link.to_upstream.extend_from_slice(&compose::TERMINATE);
         }
-        let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
         let _ = tokio::time::timeout(limit, self.link.finish_client()).await;
+        if abandoned {
+            cancel::abandon(self.core.cancel.handle(), &mut self.link).await;
+        } else {
+            let _ = tokio::time::timeout(limit, self.link.finish_upstream()).await;
+        }
     }
 }

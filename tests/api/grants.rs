@@ -40,7 +40,7 @@ fn new(id: &str) -> Value {
 async fn may_run(rig: &Rig) -> bool {
     let parameters = [(20, Some(SECRET), 0)];
     let input = input(&parameters);
-    let asked = Asked { input: &input, digest: "d", session: SessionId(1), statement: StatementId(1) };
+    let asked = Asked { input: &input, digest: "d", changes: 0, session: SessionId(1), statement: StatementId(1) };
     rig.state.grants.as_ref().unwrap().use_grant(&asked).await.unwrap().is_some()
 }
 

@@ -456,6 +456,7 @@ pub fn request(agent: &str, needed: u16) -> ApprovalRequest {
         classes: vec!["pii.email".into()],
         masked_columns: vec!["email".into()],
         in_transaction: false,
+        locks: None,
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed }],
         reason_required: false,

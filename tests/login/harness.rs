@@ -132,6 +132,7 @@ pub fn upstream(server: &Postgres) -> Upstream {
         client_certificate: None,
         mysql: MysqlLogin::default(),
         connections_max: 50,
+        elevate: Default::default(),
     }
 }
 

@@ -211,6 +211,7 @@ pub fn request(digest: &str) -> Request {
         classes: vec![],
         masked_columns: vec![],
         in_transaction: false,
+        locks: None,
         rows_so_far: None,
         stages: vec![Stage { groups: vec!["dba".into()], needed: 1 }],
         reason_required: false,

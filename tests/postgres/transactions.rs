@@ -17,12 +17,14 @@ async fn hold_in_a_transaction_is_short_and_says_so() {
     let sent = send(&client, "DROP TABLE orders");
     let approval = stage.one_pending().await;
     assert_eq!(approval["request"]["in_transaction"], true);
-    let summary = approval["request"]["statements"][0]["summary"].as_str().unwrap();
-    assert!(summary.contains("RowExclusiveLock on counter") && summary.contains("waiting for it: 0"), "{summary}");
+    let locks = approval["request"]["locks"].as_str().unwrap();
+    assert!(locks.contains("RowExclusiveLock on counter") && locks.contains("waiting for it: 0"), "{locks}");
     let error = refusal(sent).await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(kind(&error), "holdpoint_pending");
     assert!(error.message().contains("roll back"), "{}", error.message());
+    let told = format!("{} {:?}", error.message(), error.detail());
+    assert!(!told.contains("Lock on") && !told.contains(".."), "what is locked is for approvers: {told}");
 }
 
 #[tokio::test]

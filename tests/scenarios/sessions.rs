@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::client::{answer, refusal};
+use crate::client::{Client, answer, refusal};
 use crate::holdpoint::{PATIENCE, id};
 use crate::scenarios;
-use crate::stage::Kind;
+use crate::stage::{Kind, Stage};
 
 scenarios!(
     hold_in_a_transaction_is_short_and_says_so,
+    pending_text_is_about_the_session_that_reads_it,
     hold_outside_a_transaction_holds_no_lock,
     transaction_goes_on_after_an_approved_statement,
     ddl_makes_new_names_known,
@@ -16,6 +17,9 @@ scenarios!(
     every_statement_leaves_a_record,
     texts_that_differ_in_a_literal_are_sent_as_they_came,
     running_statement_can_be_cancelled,
+    read_that_its_client_left_is_stopped_at_the_server,
+    write_that_its_client_left_is_brought_to_its_end,
+    statement_of_a_killed_session_is_stopped_at_the_server,
     upstream_that_dies_ends_the_session_and_not_the_proxy,
 );
 
@@ -31,6 +35,19 @@ async fn hold_in_a_transaction_is_short_and_says_so(kind: Kind) {
     assert!(began.elapsed() < Duration::from_secs(5), "held for {:?}", began.elapsed());
     client.rows("ROLLBACK").await;
     assert_eq!(stage.direct("SELECT note FROM orders WHERE id = 1"), "note 1");
+}
+
+/// The request was opened inside a transaction; who takes it up outside of one has nothing to roll back.
+async fn pending_text_is_about_the_session_that_reads_it(kind: Kind) {
+    let stage = kind.hasty().await;
+    let (inside, outside) = (stage.client().await, stage.client().await);
+    inside.rows("BEGIN").await;
+    let first = refusal(inside.send("UPDATE counter SET n = n + 1")).await;
+    inside.rows("ROLLBACK").await;
+    let second = refusal(outside.send("UPDATE counter SET n = n + 1")).await;
+    assert_eq!(first.approval(), second.approval());
+    assert!(first.message.contains("Wait, roll back, then send the same transaction again"), "{first:?}");
+    assert!(second.message.contains("Wait, then send exactly the same statement again"), "{second:?}");
 }
 
 async fn hold_outside_a_transaction_holds_no_lock(kind: Kind) {
@@ -135,6 +152,60 @@ async fn running_statement_can_be_cancelled(kind: Kind) {
         assert!(ended.is_err(), "{ended:?}");
     }
     assert_eq!(client.cell("SELECT 1").await, "1");
+}
+
+/// Runs for hours.
+const ENDLESS: &str = "SELECT count(*) FROM orders AS a, orders AS b, orders AS c, orders AS endless WHERE a.id + b.id + c.id < endless.id";
+
+/// Waits until the server runs so many statements that contain this word.
+async fn at_the_server(stage: &Stage, word: &str, count: usize) {
+    let ask = stage.kind.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid() AND query LIKE",
+        "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id() AND info LIKE",
+    );
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while stage.direct(&format!("{ask} '%{word}%'")) != count.to_string() {
+        assert!(std::time::Instant::now() < deadline, "not {count} statements with `{word}` at the server");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn read_that_its_client_left_is_stopped_at_the_server(kind: Kind) {
+    let stage = kind.stage().await;
+    let client = stage.client().await;
+    let sent = client.send(ENDLESS);
+    at_the_server(&stage, "endless", 1).await;
+    client.leave(sent);
+    at_the_server(&stage, "endless", 0).await;
+}
+
+/// As without a proxy: whoever sends a write and goes may count on it.
+async fn write_that_its_client_left_is_brought_to_its_end(kind: Kind) {
+    let stage = kind.stage().await;
+    let client = stage.client().await;
+    let sent = client.send(kind.sql(
+        "UPDATE orders SET note = 'left' WHERE id = 1 AND pg_sleep(2) IS NOT NULL",
+        "UPDATE orders SET note = 'left' WHERE id = 1 AND sleep(2) = 0",
+    ));
+    stage.approve_pending().await;
+    at_the_server(&stage, "left", 1).await;
+    client.leave(sent);
+    at_the_server(&stage, "left", 0).await;
+    assert_eq!(stage.direct("SELECT note FROM orders WHERE id = 1"), "left");
+}
+
+async fn statement_of_a_killed_session_is_stopped_at_the_server(kind: Kind) {
+    let stage = kind.stage().await;
+    let client = stage.client().await;
+    let sent = client.send(ENDLESS);
+    at_the_server(&stage, "endless", 1).await;
+    match &client {
+        // PostgreSQL's agents have no command for it: cancelling is what they can do.
+        Client::Postgres(..) => client.cancel().await,
+        Client::MySql(_, _, id) => drop(stage.client().await.rows(&format!("KILL {id}")).await),
+    }
+    at_the_server(&stage, "endless", 0).await;
+    assert!(answer(sent).await.is_err());
 }
 
 async fn upstream_that_dies_ends_the_session_and_not_the_proxy(kind: Kind) {

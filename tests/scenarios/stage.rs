@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::client::Client;
 use crate::holdpoint::{Holdpoint, Setup, Side};
-use crate::mysql_server::{Flavour, MySqlServer, UPSTREAM, UPSTREAM_PASSWORD};
+use crate::mysql_server::{Flavour, MySqlServer, UPSTREAM, UPSTREAM_PASSWORD, WEAK};
 use crate::{sample, sample_mysql};
 
 /// Which server stands behind Holdpoint.
@@ -55,6 +55,25 @@ impl Kind {
     pub async fn start(self, rules: String, extra: &str) -> Stage {
         let setup = Setup { side: self.side(), ..Setup::rules(rules).with(extra) };
         Stage { kind: self, holdpoint: Holdpoint::start(setup).await }
+    }
+
+    /// One whose session may only read and write, and which is lent this role for DDL and for large changes. The table `vault`
+    /// belongs to `hp_owner`.
+    pub async fn lending(self, role: &str) -> Stage {
+        let side = self.side().map(|side| Side { description: side.description.replace(UPSTREAM, WEAK), ..side });
+        let about = format!(", elevate: {{ ddl: {role}, bulk_write: {role} }}");
+        let stage = Stage {
+            kind: self,
+            holdpoint: Holdpoint::start(Setup { side, about, weak: true, ..Setup::rules(self.rules()) }).await,
+        };
+        stage.direct(
+            "CREATE TABLE vault (id int PRIMARY KEY, note text); INSERT INTO vault VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+        );
+        stage.direct(self.sql(
+            "ALTER TABLE vault OWNER TO hp_owner; GRANT SELECT ON vault TO hp_weak",
+            "CREATE ROLE IF NOT EXISTS hp_owner; GRANT ALL ON `shop\\_%`.* TO hp_owner; GRANT hp_owner TO hp_weak@'%'",
+        ));
+        stage
     }
 
     /// A Holdpoint with the usual rules.

@@ -20,7 +20,9 @@ pub const AGENT: &str = "reporting-bot";
 pub const OTHER_AGENT: &str = "other-bot";
 /// The role that the proxy logs in as.
 pub const ROLE: &str = "shop_app";
-/// Its password.
+/// A role with the same password that may do next to nothing, but take the role `hp_owner`.
+pub const WEAK: &str = "hp_weak";
+/// Their password.
 pub const ROLE_PASSWORD: &str = "shop-app-secret";
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -39,6 +41,10 @@ pub struct Setup {
     pub upstream: Option<String>,
     /// Another kind of server, if it is not PostgreSQL.
     pub side: Option<Side>,
+    /// Log in at PostgreSQL as [`WEAK`].
+    pub weak: bool,
+    /// More about the database, such as `, elevate: { ddl: owner }`.
+    pub about: String,
 }
 
 /// A server that is not PostgreSQL, with a database of this test's own on it.
@@ -223,15 +229,16 @@ impl Holdpoint {
             None => {
                 let place =
                     setup.upstream.unwrap_or_else(|| format!("host: 127.0.0.1, port: {}", Postgres::shared().port));
-                let upstream = format!("{place}, user: {ROLE}, password: {ROLE_PASSWORD}, sslmode: disable");
+                let role = if setup.weak { WEAK } else { ROLE };
+                let upstream = format!("{place}, user: {role}, password: {ROLE_PASSWORD}, sslmode: disable");
                 let listeners = format!("postgres: {{ listen: \"127.0.0.1:{port}\" }}");
                 (crate::sample::clone_database(number), upstream, listeners)
             }
         };
         let config = format!(
             "version: 1\n{listeners}\napi: {{ listen: \"127.0.0.1:{api_port}\" }}\nstore: data\n\
-             {rules}databases:\n  shop: {{ {upstream}, database: {database} }}\n{PEOPLE}{}",
-            setup.extra
+             {rules}databases:\n  shop: {{ {upstream}, database: {database}{} }}\n{PEOPLE}{}",
+            setup.about, setup.extra
         );
         let direct = setup.side.map_or(postgres_directly as fn(&str, &str) -> String, |side| side.direct);
         std::fs::write(dir.join("holdpoint.yaml"), config).expect("the configuration is written");

@@ -23,6 +23,8 @@ pub const ROOT: &str = "root";
 pub const UPSTREAM: &str = "hp_upstream";
 /// Its password.
 pub const UPSTREAM_PASSWORD: &str = "upstream-secret";
+/// An account with the same password that may only read and write.
+pub const WEAK: &str = "hp_weak";
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -225,6 +227,8 @@ impl MySqlServer {
             format!("CREATE USER {UPSTREAM}@'%' IDENTIFIED BY '{UPSTREAM_PASSWORD}'"),
             format!("GRANT ALL ON `sample`.* TO {UPSTREAM}@'%'"),
             format!("GRANT ALL ON `shop\\_%`.* TO {UPSTREAM}@'%'"),
+            format!("CREATE USER {WEAK}@'%' IDENTIFIED BY '{UPSTREAM_PASSWORD}'"),
+            format!("GRANT SELECT, INSERT, UPDATE ON `shop\\_%`.* TO {WEAK}@'%'"),
         ];
         for (name, _, definition) in self.flavour.accounts() {
             lines.push(format!("CREATE USER {name}@'%' {definition}"));

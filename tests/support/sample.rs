@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::holdpoint::{ROLE, ROLE_PASSWORD};
+use crate::holdpoint::{ROLE, ROLE_PASSWORD, WEAK};
 use crate::server::Postgres;
 
 /// Sample tables: 5000 customers, 3000 orders, some employees and keys. Nothing in them is anybody's.
@@ -86,6 +86,9 @@ pub fn clone_database(number: u32) -> String {
     let server = Postgres::shared();
     TEMPLATE.get_or_init(|| {
         server.sql("postgres", &format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE_PASSWORD}'"));
+        // Another login with a role that it may take, and whose privileges it does not have before it does.
+        let weak = format!("CREATE ROLE {WEAK} LOGIN PASSWORD '{ROLE_PASSWORD}' NOINHERIT");
+        server.sql("postgres", &format!("{weak}; CREATE ROLE hp_owner; GRANT hp_owner TO {WEAK}"));
         server.sql("postgres", &format!("CREATE DATABASE sample OWNER {ROLE}"));
         server.sql("sample", &format!("SET ROLE {ROLE}; SET client_min_messages = warning; {SCHEMA} ANALYZE"));
     });

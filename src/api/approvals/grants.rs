@@ -64,12 +64,12 @@ pub struct GrantBody {
 }
 
 impl GrantBody {
-    fn new(grant: &Grant, now: Timestamp) -> Self {
+    fn new(grant: &Grant, grants: &Grants) -> Self {
         let yes = grant.reviews.iter().filter(|review| review.verdict == Verdict::Approve);
         Self {
             id: grant.id.to_string(),
             version: grant.version,
-            state: grant.standing(now).as_str().to_owned(),
+            state: grants.standing(grant).as_str().to_owned(),
             approval_id: grant.approval.to_string(),
             agent: grant.requester.agent.to_string(),
             database: grant.target.database.clone(),
@@ -142,9 +142,9 @@ pub async fn list(
 ) -> Result<Json<GrantList>, Problem> {
     caller.require(Scope::ApprovalsRead)?;
     let agent = params.agent.map(AgentName);
-    let found = grants(&state)?.list(agent.as_ref()).map_err(|error| Problem::unavailable("the store", error))?;
-    let now = state.clock.now();
-    Ok(Json(GrantList { grants: found.iter().map(|grant| GrantBody::new(grant, now)).collect() }))
+    let grants = grants(&state)?;
+    let found = grants.list(agent.as_ref()).map_err(|error| Problem::unavailable("the store", error))?;
+    Ok(Json(GrantList { grants: found.iter().map(|grant| GrantBody::new(grant, grants)).collect() }))
 }
 
 /// Proposes a grant from an approval. It is given when the approval's stages are filled for it, too.
@@ -163,8 +163,9 @@ pub async fn create(
     let terms = Terms { life_seconds: life.as_secs(), runs: new.runs, rows: new.rows, bounds };
     let approval = find(&state, &new.approval_id)?;
     let voice = voice(&caller, new.reason, &headers);
-    let grant = grants(&state)?.propose(&approval.id, terms, &voice).await.map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(GrantBody::new(&grant, state.clock.now()))).into_response())
+    let grants = grants(&state)?;
+    let grant = grants.propose(&approval.id, terms, &voice).await.map_err(refused)?;
+    Ok((StatusCode::CREATED, Json(GrantBody::new(&grant, grants))).into_response())
 }
 
 /// `:approve` or `:deny` a proposal; `:revoke` takes a grant back.
@@ -188,7 +189,7 @@ pub async fn act(
         "revoke" => grants.revoke(&id, &voice).await,
         _ => return Err(Problem::new(Kind::NotFound, "say what to do: `:approve`, `:deny` or `:revoke` after the id")),
     };
-    Ok(Json(GrantBody::new(&grant.map_err(refused)?, state.clock.now())))
+    Ok(Json(GrantBody::new(&grant.map_err(refused)?, grants)))
 }
 
 fn voice(caller: &Caller, reason: Option<String>, headers: &HeaderMap) -> Voice {

@@ -65,6 +65,8 @@ pub struct RequestShape {
     pub masked_columns: Vec<String>,
     /// It is held inside an open transaction.
     pub in_transaction: bool,
+    /// What that transaction locks and who waits for it, in words.
+    pub locks: Option<String>,
     /// It is held in mid-result, after this many rows.
     pub rows_so_far: Option<u64>,
     /// Stages to fill.

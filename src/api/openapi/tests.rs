@@ -102,7 +102,7 @@ fn full_approval() -> Value {
         "id": "apr_0000000000000000", "version": 1, "state": "pending", "created_at": at, "expires_at": at,
         "use_within_seconds": 900, "use_by": at, "decided_at": at, "waiting": true, "comments": [{"person": "p", "text": "t", "at": at, "via": "api"}],
         "request": {
-            "digest": "d", "rules_version": "r", "classes": [], "masked_columns": [], "in_transaction": false,
+            "digest": "d", "rules_version": "r", "classes": [], "masked_columns": [], "in_transaction": false, "locks": "l",
             "rows_so_far": 1, "reason_required": true, "assurance": "oidc", "stages": [{"groups": ["dba"], "needed": 1}],
             "requester": {"agent": "bot", "owner": "mia", "issued_by": "root", "session": 1, "client_addr": "a",
                 "claims": {"reason": null, "ticket": null, "end_user": null, "model": null, "application_name": null, "traceparent": null}},

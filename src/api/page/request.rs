@@ -52,7 +52,10 @@ pub fn facts(approval: &Approval) -> Markup {
             }
             @if request.in_transaction {
                 dt { "Transaction" }
-                dd { "An open transaction waits with it and keeps its locks while you decide." }
+                dd {
+                    "An open transaction waits with it and keeps its locks while you decide."
+                    @if let Some(locks) = &request.locks { br; (line(locks)) }
+                }
             }
             @if let Some(rows) = request.rows_so_far {
                 dt { "In mid-result" }

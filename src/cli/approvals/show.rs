@@ -99,6 +99,9 @@ impl Page {
         }
         if request.in_transaction {
             self.fact("note", "held inside an open transaction: it keeps its locks while you decide");
+            if let Some(locks) = &request.locks {
+                self.fact("locks", &line(locks));
+            }
         }
         if let Some(rows) = request.rows_so_far {
             self.fact("note", &format!("held in mid-result, {rows} rows have been sent"));

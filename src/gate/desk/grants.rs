@@ -4,6 +4,7 @@
 //! is recorded durably and counted by compare-and-set before its release is given, so that the last run is given out once.
 
 pub mod bound;
+mod due;
 pub mod grant;
 pub mod shape;
 pub mod store;
@@ -14,9 +15,10 @@ use tokio::sync::Mutex;
 
 use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::gate::approval::{Approval, Review, Verdict};
 use crate::gate::desk::Desk;
+use crate::gate::desk::grants::due::Dues;
 use crate::gate::desk::grants::grant::{Grant, GrantError, Standing, Terms};
 use crate::gate::desk::grants::shape::Shape;
 use crate::gate::desk::grants::store::GrantStore;
@@ -66,6 +68,9 @@ pub struct Asked<'a> {
     pub input: &'a DigestInput<'a>,
     /// The digest over all of that: what the release will be for.
     pub digest: &'a str,
+    /// Rows that it changes at most; [`u64::MAX`] where nobody knows. Rows changed have no ceiling on their way, so a grant
+    /// for fewer does not fit.
+    pub changes: u64,
     /// The session.
     pub session: SessionId,
     /// The statement, for the audit.
@@ -91,12 +96,13 @@ pub struct Grants {
     parts: GrantsParts,
     /// Changes go one at a time; the store's compare-and-set holds against other processes.
     turn: Mutex<()>,
+    dues: Dues,
 }
 
 impl Grants {
     /// Over these parts.
     pub fn new(parts: GrantsParts) -> Self {
-        Self { parts, turn: Mutex::new(()) }
+        Self { parts, turn: Mutex::new(()), dues: Dues::default() }
     }
 
     /// Keeps what a grant from this approval would be bound to. Called when a statement is held; without it no grant can be
@@ -144,7 +150,7 @@ impl Grants {
         voice: &Voice,
         verdict: Verdict,
     ) -> Result<Grant, GrantError> {
-        let now = self.parts.clock.now();
+        let now = self.now_of(&grant);
         let chain = self.chain(&grant)?;
         let review = Review {
             person: voice.person.name.clone(),
@@ -179,7 +185,7 @@ impl Grants {
         }
         let expected = Some(grant.version);
         let said = voice.reason.as_deref().map(|reason| format!(": {}", one_line(reason, 200))).unwrap_or_default();
-        let next = grant.revoke(self.parts.clock.now())?;
+        let next = grant.revoke(self.now_of(&grant))?;
         self.keep(next, expected, Some(&person.name), &format!("revoked{said}")).await
     }
 
@@ -189,15 +195,37 @@ impl Grants {
     /// See [`GrantError`]; some may be revoked already then. A switched-off agent uses none anyway.
     pub async fn revoke_all(&self, agent: &AgentName, by: &PersonName) -> Result<usize, GrantError> {
         let _turn = self.turn.lock().await;
-        let now = self.parts.clock.now();
         let mut count = 0;
         for grant in self.parts.grants.grants(Some(agent))? {
             let expected = Some(grant.version);
-            let Ok(next) = grant.revoke(now) else { continue };
+            let Ok(next) = grant.revoke(self.now_of(&grant)) else { continue };
             self.keep(next, expected, Some(by), "revoked: the agent was switched off").await?;
             count += 1;
         }
         Ok(count)
+    }
+
+    /// Is there a grant that [`Grants::use_grant`] would use now? Nothing is counted: what else has to be looked at before the
+    /// statement runs is looked at in between, so that no run is lost to it.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the store fails.
+    pub fn covers(&self, asked: &Asked<'_>) -> Result<bool, Refusal> {
+        Ok(self.fitting(asked)?.is_some())
+    }
+
+    /// The first that fits: right agent, statement, settings and rules, parameters and rows within bounds, in time, runs left.
+    fn fitting(&self, asked: &Asked<'_>) -> Result<Option<Grant>, Refusal> {
+        let shape = shape_digest(asked.input);
+        let fits = |grant: &Grant| {
+            grant.shape.digest == shape
+                && asked.changes <= grant.terms.rows
+                && grant.fits(asked.input.parameters, self.now_of(grant))
+        };
+        let agent = AgentName(asked.input.agent.to_owned());
+        let found = self.parts.grants.grants(Some(&agent));
+        let found = found.map_err(|error| Refusal::unavailable(None, &error.to_string()))?;
+        Ok(found.into_iter().find(fits))
     }
 
     /// Uses a grant up by one run, if one fits: right agent, statement, settings and rules, parameters within bounds, in time,
@@ -208,23 +236,19 @@ impl Grants {
     pub async fn use_grant(&self, asked: &Asked<'_>) -> Result<Option<Granted>, Refusal> {
         let down = |error: StoreError| Refusal::unavailable(None, &error.to_string());
         let agent = AgentName(asked.input.agent.to_owned());
-        let shape = shape_digest(asked.input);
         // Most agents have none: looked at before anybody waits for a turn.
-        let fits =
-            |grant: &Grant| grant.shape.digest == shape && grant.fits(asked.input.parameters, self.parts.clock.now());
-        if !self.parts.grants.grants(Some(&agent)).map_err(down)?.iter().any(fits) {
+        if !self.covers(asked)? {
             return Ok(None);
         }
         let _turn = self.turn.lock().await;
-        let found = self.parts.grants.grants(Some(&agent)).map_err(down)?.into_iter().find(fits);
-        let Some(grant) = found else { return Ok(None) };
+        let Some(grant) = self.fitting(asked)? else { return Ok(None) };
         match self.parts.agents.agent(&agent) {
             Ok(Some(found)) if !found.disabled => {}
             Ok(_) => return Err(Refusal::disabled(&agent, None)),
             // FAIL CLOSED: a kill switch that cannot be read counts as pulled for this moment.
             Err(error) => return Err(down(error)),
         }
-        let Some(next) = grant.run(self.parts.clock.now()) else { return Ok(None) };
+        let Some(next) = grant.run(self.now_of(&grant)) else { return Ok(None) };
         let event = Event::GrantUsed {
             grant: grant.id.clone(),
             approval: grant.approval.clone(),
@@ -270,10 +294,19 @@ impl Grants {
     /// # Errors
     /// The store fails.
     pub fn usable(&self, agent: &AgentName) -> Result<Vec<Grant>, StoreError> {
-        let now = self.parts.clock.now();
         let mut found = self.list(Some(agent))?;
-        found.retain(|grant| grant.standing(now) == Standing::Active);
+        found.retain(|grant| self.standing(grant) == Standing::Active);
         Ok(found)
+    }
+
+    /// Where a grant stands now, by the clock and by the time that has really passed.
+    pub fn standing(&self, grant: &Grant) -> Standing {
+        grant.standing(self.now_of(grant))
+    }
+
+    /// The present for this grant: a system clock set back does not lengthen its life.
+    fn now_of(&self, grant: &Grant) -> Timestamp {
+        self.dues.now_of(grant, self.parts.clock.now())
     }
 
     /// Audit first, then the store.
@@ -289,7 +322,7 @@ impl Grants {
             approval: next.approval.clone(),
             by: by.cloned(),
             what: format!("{what}: {}", next.terms),
-            state: next.standing(self.parts.clock.now()).as_str().to_owned(),
+            state: self.standing(&next).as_str().to_owned(),
         };
         self.parts.audit.record_durable(event).await.map_err(|error| GrantError::Audit(error.to_string()))?;
         self.parts.grants.put_grant(next.clone(), expected).await?;

@@ -4,7 +4,7 @@ use super::*;
 use crate::gate::approval::{Request, Review, ShownStatement};
 use crate::gate::life::Times;
 use crate::gate::sample;
-use crate::identity::ids::{PersonName, RuleId};
+use crate::identity::ids::PersonName;
 
 const URL: &str = "https://holdpoint.example";
 
@@ -60,14 +60,14 @@ fn every_kind() -> Vec<Refusal> {
     held.expires_at = held.created_at.after(Duration::from_secs(86_400));
     let id = plain.id.clone();
     vec![
-        Refusal::pending(&plain, URL),
-        Refusal::pending(&held, URL),
+        Refusal::pending(&plain, false, URL),
+        Refusal::pending(&held, true, URL),
         Refusal::denied(&denied(Some("not in the change window")), URL),
         Refusal::denied(&denied(None), URL),
         Refusal::forbidden(&[hit("no-drop-prod", Effect::Deny, Some("DROP DATABASE is never allowed on prod."))]),
         Refusal::forbidden(&[hit("no-drop-prod", Effect::Deny, None)]),
         Refusal::expired(&plain),
-        Refusal::reason_missing(&[hit("export-pii", Effect::Hold, None)]),
+        Refusal::reason_missing(&[hit("export-pii", Effect::Hold, None)], None),
         Refusal::cancelled(&id),
         Refusal::superseded(&id),
         Refusal::revoked(&in_state(State::Revoked)),
@@ -95,12 +95,12 @@ fn no_message_is_long_or_broken_whatever_goes_in() {
     let wild = approval(&long, &long, &groups);
     let mut refusals = every_kind();
     refusals.extend([
-        Refusal::pending(&wild, URL),
-        Refusal::pending(&wild, &format!("https://{}", "h".repeat(600))),
+        Refusal::pending(&wild, true, URL),
+        Refusal::pending(&wild, true, &format!("https://{}", "h".repeat(600))),
         Refusal::denied(&denied(Some(&long)), &long),
         Refusal::forbidden(&[hit(&long, Effect::Deny, Some(&long))]),
         Refusal::expired(&wild),
-        Refusal::reason_missing(&[hit(&long, Effect::Hold, None)]),
+        Refusal::reason_missing(&[hit("x", Effect::Hold, None)], Some(&RuleId(long.clone()))),
         Refusal::disabled(&AgentName(long.clone()), None),
         Refusal::changed(&wild.id, &long),
         Refusal::unavailable(None, &long),
@@ -115,7 +115,7 @@ fn no_message_is_long_or_broken_whatever_goes_in() {
 #[test]
 fn advice_survives_a_long_subject() {
     let long = approval(&"x".repeat(1000), "ddl-needs-dba", &["dba"]);
-    let message = Refusal::pending(&long, URL).message;
+    let message = Refusal::pending(&long, true, URL).message;
     assert!(message.contains("do not change the statement") && message.contains("/a/apr_"), "{message}");
 }
 

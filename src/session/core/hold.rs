@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::audit::meters;
 use crate::catalog::{ColumnKey, RelationKey};
+use crate::gate::approval::Request;
 use crate::gate::desk::SpendCheck;
 use crate::gate::desk::grants::Asked;
 use crate::gate::desk::ticket::Ticket;
@@ -21,8 +22,7 @@ use crate::session::core::dues::{Dues, Paying};
 use crate::session::core::request::PARAMETERS_MAX;
 use crate::session::core::wire::Wire;
 use crate::session::core::{Core, End, KILLED, Parameter, Transaction};
-use crate::session::judge::{Judged, Judgement, World};
-use crate::statement::footprint::RowBound;
+use crate::session::judge::{Judged, World};
 
 /// How a wait ended.
 pub(in crate::session) enum Waited {
@@ -70,6 +70,8 @@ pub(in crate::session) struct Warrant {
     pub rows_max: Option<u64>,
     /// What it has reserved from budgets.
     pub dues: Option<Arc<Dues>>,
+    /// The role that it runs in, if not in the session's own.
+    pub role: Option<Arc<str>>,
 }
 
 /// What is held: its text, its judgement, its parameters, and whether rows were already sent.
@@ -104,9 +106,10 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     }
     let locks = if held.rows_so_far.is_none() { wire.lock_situation().await? } else { None };
     let inside = wire.transaction() != Transaction::Idle;
-    let mut request = wire.core().request(&held, inside);
-    if let (Some(locks), Some(first)) = (locks, request.statements.first_mut()) {
-        first.summary = format!("{}. {locks}", first.summary.trim_end_matches('.'));
+    let mut request = Request { locks, ..wire.core().request(&held, inside) };
+    let role = wire.core().role_for(held.judged);
+    if let (Some(role), Some(first), None) = (&role, request.statements.first_mut(), held.rows_so_far) {
+        first.summary = format!("{}. Runs in the role {role}", first.summary.trim_end_matches('.'));
     }
     let digest = request.digest.clone();
     let times = Times { expires: held.policy.expires, use_within: held.policy.use_within };
@@ -147,7 +150,7 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
         return Ok(Waited::Released(release, warrant));
     }
     match wire.core().dues(held.judged, Paying::Approved(Some(&id))).await {
-        Ok(dues) => Ok(Waited::Released(release, Warrant { dues, ..warrant })),
+        Ok(dues) => Ok(Waited::Released(release, Warrant { dues, role, ..warrant })),
         Err(refused) => {
             wire.core().finish_unused(id, None);
             Ok(Waited::Refused(refused))
@@ -155,7 +158,8 @@ pub(in crate::session) async fn hold<W: Wire>(wire: &mut W, held: Held<'_>) -> R
     }
 }
 
-/// A standing approval covers the statement: nobody is asked. Its run is counted before this answers.
+/// A standing approval covers the statement: nobody is asked. What is due is paid first and the run counted last, so that none
+/// is lost to a statement that does not go.
 async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
     // Values are shown unmasked to one statement that somebody has seen, never to a shape.
     if held.rows_so_far.is_some() || held.judged.statements.iter().any(|one| !one.reveal.is_empty()) {
@@ -167,24 +171,31 @@ async fn by_grant<W: Wire>(wire: &mut W, held: &Held<'_>) -> Option<Waited> {
     let settings = bound.settings();
     let input = bound.input(&settings);
     let digest = digest(&input);
-    let asked = Asked { input: &input, digest: &digest, session: core.id, statement: core.coming_statement() };
-    let granted = match grants.use_grant(&asked).await {
-        Ok(granted) => granted?,
-        Err(refused) => return Some(Waited::Refused(refused)),
+    let changes = held.judged.statements.iter().map(|one| one.changed_at_most().unwrap_or(u64::MAX)).max();
+    let asked = Asked {
+        input: &input,
+        digest: &digest,
+        changes: changes.unwrap_or(u64::MAX),
+        session: core.id,
+        statement: core.coming_statement(),
     };
-    // Rows changed have no ceiling on their way: the planner's word must fit, or a person is asked.
-    let changes = |one: &Judgement| one.statement.footprint.changed != RowBound::None;
-    let fits = |one: &Judgement| !changes(one) || one.changed_at_most().is_some_and(|rows| rows <= granted.rows_max);
-    if !held.judged.statements.iter().all(fits) {
-        return None;
-    }
-    let rows_max = Some(granted.rows_max);
-    Some(match wire.core().dues(held.judged, Paying::Approved(None)).await {
-        Ok(dues) => {
-            Waited::Released(granted.release, Warrant { approval: None, rows_max, dues, wording: held.wording() })
+    let granted = async {
+        if !grants.covers(&asked)? {
+            return Ok(None);
         }
-        Err(refused) => Waited::Refused(refused),
-    })
+        let dues = core.dues(held.judged, Paying::Approved(None)).await?;
+        Ok(grants.use_grant(&asked).await?.map(|granted| (granted, dues)))
+    };
+    match granted.await {
+        Ok(None) => None,
+        Ok(Some((granted, dues))) => {
+            let rows_max = Some(granted.rows_max);
+            let (wording, role) = (held.wording(), core.role_for(held.judged));
+            let warrant = Warrant { approval: None, rows_max, dues, wording, role };
+            Some(Waited::Released(granted.release, warrant))
+        }
+        Err(refused) => Some(Waited::Refused(refused)),
+    }
 }
 
 /// What a grant from this approval would be bound to.
@@ -201,6 +212,7 @@ async fn remember(core: &Core, held: &Held<'_>, approval: &ApprovalId) {
 async fn wait<W: Wire>(wire: &mut W, ticket: &mut Ticket, limit: Duration) -> Result<Option<Refusal>, End> {
     let services = wire.core().services.clone();
     let cancel = wire.core().cancel.handle().clone();
+    let inside = wire.transaction() != Transaction::Idle;
     let deadline = Instant::now() + limit;
     let mut beat = tokio::time::interval(services.config.hold.heartbeat);
     beat.tick().await;
@@ -217,7 +229,7 @@ async fn wait<W: Wire>(wire: &mut W, ticket: &mut Ticket, limit: Duration) -> Re
             }
             () = cancel.killed() => return Err(End::Proxy(KILLED.to_owned())),
             () = services.draining.cancelled() => return Ok(Some(Refusal::draining(Some(&id)))),
-            () = tokio::time::sleep_until(deadline) => return Ok(Some(Refusal::pending(&ticket.approval(), url))),
+            () = tokio::time::sleep_until(deadline) => return Ok(Some(Refusal::pending(&ticket.approval(), inside, url))),
             _ = beat.tick() => wire.beat(&id),
             turned = wire.held_turn() => turned?,
         }

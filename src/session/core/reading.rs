@@ -224,6 +224,7 @@ impl Core {
             scope,
             reading: reading_words(&scope.dialect),
             unmask: self.said.unmask.iter().map(String::as_str).collect::<Vec<_>>().join(","),
+            elevate: self.role_for(judged),
             rules_version: judged.world.rules.version(),
         }
     }
@@ -296,14 +297,21 @@ pub(in crate::session) struct BoundTo<'b> {
     reading: (&'static str, String),
     /// The classes that the agent asks to see.
     unmask: String,
+    /// The role it runs in, if not in the session's own.
+    elevate: Option<Arc<str>>,
     rules_version: &'b str,
 }
 
 impl BoundTo<'_> {
     /// Settings that change reading and what is shown, by name.
-    pub fn settings(&self) -> [(&str, &str); 3] {
+    pub fn settings(&self) -> Vec<(&str, &str)> {
         let encoding = if self.scope.utf8 { "UTF8" } else { "other" };
-        [(self.reading.0, self.reading.1.as_str()), ("client_encoding", encoding), ("holdpoint.unmask", &self.unmask)]
+        let reading = (self.reading.0, self.reading.1.as_str());
+        let elevate = self.elevate.as_deref().map(|role| ("holdpoint.elevate", role));
+        [reading, ("client_encoding", encoding), ("holdpoint.unmask", &self.unmask)]
+            .into_iter()
+            .chain(elevate)
+            .collect()
     }
 
     /// The same as the gate takes it.

@@ -84,6 +84,7 @@ impl Core {
             classes,
             masked_columns: masked_columns(judged),
             in_transaction: inside,
+            locks: None,
             rows_so_far: held.rows_so_far,
             stages: held.policy.stages.clone(),
             reason_required: held.policy.reason_required,

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use crate::identity::ids::{ApprovalId, StatementId};
 use crate::masking::column::{Format, ResultColumn};
 use crate::masking::plan::{Against, Plan, Planned, plan, plan_revealing};
+use crate::policy::action::Action;
 use crate::session::core::Core;
 use crate::session::core::dues::Dues;
 use crate::session::core::hold::{Warrant, Wording};
-use crate::session::judge::{Judged, World};
+use crate::session::judge::{Judged, Judgement, World};
 
 /// What is known about a statement between its release and the end of its answer.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(in crate::session) struct Running<W> {
     pub told: bool,
     /// What it has reserved from budgets.
     pub dues: Option<Arc<Dues>>,
+    /// The role it runs in, if not in the session's own.
+    pub role: Option<Arc<str>>,
     /// Nothing that ran before it in its transaction can have had effects.
     pub alone: bool,
     /// What only its protocol knows.
@@ -65,6 +68,7 @@ impl<W: Default> Running<W> {
             rows_before: 0,
             told: false,
             dues: warrant.dues,
+            role: warrant.role,
             alone: false,
             wire: W::default(),
         }
@@ -79,7 +83,23 @@ impl<W> Running<W> {
             approval: self.approval.clone(),
             rows_max: self.rows_max,
             dues: self.dues.clone(),
+            role: self.role.clone(),
         }
+    }
+
+    /// Up to the statement that is answering, none has an effect that anybody could count on.
+    pub fn has_only_read(&self) -> bool {
+        self.judged.statements.get(..=self.index).is_some_and(all_read)
+    }
+
+    /// None of its statements has one.
+    pub fn only_reads(&self) -> bool {
+        all_read(&self.judged.statements)
+    }
+
+    /// Nothing that was sent before it shares a transaction with it: outside of one, a text of several begins its own.
+    pub fn is_first(&self) -> bool {
+        self.alone || self.judged.statements.len() > 1
     }
 
     /// Takes note of rows and bytes that were passed on.
@@ -95,6 +115,11 @@ impl<W> Running<W> {
     pub fn rows_left(&self) -> Option<u64> {
         self.ceiling.map(|ceiling| ceiling.saturating_sub(self.rows_before + self.rows))
     }
+}
+
+fn all_read(statements: &[Judgement]) -> bool {
+    let reads = |action: &Action| matches!(action, Action::Read | Action::BulkRead | Action::Probe | Action::Unmask);
+    statements.iter().all(|one| one.ruling.actions.iter().all(reads))
 }
 
 /// A result as its header describes it.

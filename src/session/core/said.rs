@@ -71,7 +71,9 @@ impl Core {
     }
 
     fn show_grants(&self) -> String {
-        let grants = self.services.grants.usable(&self.agent.name).unwrap_or_default();
+        let Ok(grants) = self.services.grants.usable(&self.agent.name) else {
+            return "not known at the moment: the gateway's store fails".to_owned();
+        };
         if grants.is_empty() {
             return "no grant can be used at the moment".to_owned();
         }

@@ -17,6 +17,7 @@ pub(in crate::session) struct Outcome {
     pub id: StatementId,
     pub started: Instant,
     pub approval: Option<ApprovalId>,
+    pub role: Option<Arc<str>>,
     pub outcome: &'static str,
     pub code: Option<String>,
     pub rows: u64,
@@ -40,6 +41,7 @@ impl Core {
             id: running.id,
             started: running.started,
             approval: running.approval.clone(),
+            role: running.role.clone(),
             outcome: if running.discard { "refused" } else { outcome },
             code: code.clone(),
             rows: running.rows,
@@ -87,6 +89,7 @@ impl Core {
             verdict: verdict.to_owned(),
             rules: one.ruling.hits.iter().map(|hit| hit.rule.0.clone()).collect(),
             approval: told.approval,
+            role: told.role.map(|role| role.to_string()),
             outcome: told.outcome.to_owned(),
             code: told.code,
             rows: told.rows,
@@ -115,6 +118,7 @@ impl Core {
                 id: self.next_statement(),
                 started: Instant::now(),
                 approval: refused.approval.clone(),
+                role: None,
                 outcome,
                 code: Some(code.to_owned()),
                 rows: 0,
@@ -181,6 +185,7 @@ impl Core {
             id: running.id,
             started: running.started,
             approval: running.approval,
+            role: running.role,
             outcome: "unknown",
             code: None,
             rows: running.rows,
@@ -188,6 +193,21 @@ impl Core {
             masked: running.masked,
         };
         self.tell_statement(&running.judged, running.index, told);
+    }
+
+    /// Nobody will read what this session's upstream is doing, `open` if in a transaction of its own: is it to be stopped?
+    /// What the proxy ends, or the agent by force, is stopped whatever it is, as the server's own commands would. What a client
+    /// has left is stopped if it only reads and no effect is lost with it: whoever leaves a write behind may count on it, as it
+    /// may without a proxy.
+    pub fn abandons<'r, W: 'r>(end: &End, open: bool, mut under_way: impl Iterator<Item = &'r Running<W>>) -> bool {
+        let Some(front) = under_way.next() else { return false };
+        match end {
+            End::UpstreamFault(_) | End::UpstreamLeft => false,
+            End::ClientFault(_) | End::Proxy(_) => true,
+            End::ClientLeft => {
+                front.has_only_read() && (open || front.is_first()) && under_way.all(|behind| behind.only_reads())
+            }
+        }
     }
 
     /// The session is over.

@@ -29,6 +29,9 @@ pub(in crate::session) trait Wire: Send {
     /// The upstream's error for a statement that it would not plan, re-worded if it touches classified columns.
     fn reword(&self, judged: &Judged, error: &[u8]) -> Bytes;
 
+    /// Does this error of the upstream's say that its role may not do what was asked?
+    fn lacks_privilege(&self, error: &[u8]) -> bool;
+
     /// What the open transaction holds locked and who waits for it, in words for an approver. `None`: nothing is open, or the
     /// upstream cannot be asked.
     fn lock_situation(&mut self) -> impl Future<Output = Result<Option<String>, End>> + Send;

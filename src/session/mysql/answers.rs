@@ -52,6 +52,20 @@ pub(super) struct Underway {
     pub purpose: Purpose,
 }
 
+impl Underway {
+    /// The statement, if it is one.
+    pub fn running(&self) -> Option<&Running> {
+        match &self.purpose {
+            Purpose::Statement(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    pub fn wants_file(&self) -> bool {
+        self.running().is_some_and(|running| running.wire.sends_file)
+    }
+}
+
 /// Why a command was sent.
 pub(super) enum Purpose {
     /// A released statement.
@@ -73,12 +87,6 @@ pub(super) enum Diagnostics {
     Open,
     /// Nothing but the wording of an error, if there was one: the statement touched classified columns.
     Withheld(Option<u16>),
-}
-
-impl Underway {
-    pub fn wants_file(&self) -> bool {
-        matches!(&self.purpose, Purpose::Statement(running) if running.wire.sends_file)
-    }
 }
 
 impl Session {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::gate::desk::ticket::Ticket;
 use crate::identity::ids::ApprovalId;
 use crate::mysql::handshake::capabilities::Capabilities;
+use crate::mysql::packets::error::ErrPacket;
 use crate::mysql::packets::ok::Status;
 use crate::mysql::packets::progress;
 use crate::policy::judge::Evidence;
@@ -25,6 +26,9 @@ FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID()";
 
 /// MySQL's second format of plans in JSON says nothing about statements that change rows.
 const PLANS: &str = "SET SESSION explain_json_format_version = 1";
+
+/// What a server says to an account that may not do something: of a database, a table, a column, in general, a routine.
+const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1370];
 
 impl Wire for Session {
     fn core(&mut self) -> &mut Core {
@@ -60,6 +64,10 @@ impl Wire for Session {
         self.shown_error(judged.tainted(), error)
     }
 
+    fn lacks_privilege(&self, error: &[u8]) -> bool {
+        ErrPacket::decode(error).is_ok_and(|error| DENIED.contains(&error.code))
+    }
+
     async fn lock_situation(&mut self) -> Result<Option<String>, End> {
         if !self.status.has(Status::IN_TRANSACTION) {
             return Ok(None);
@@ -69,9 +77,9 @@ impl Wire for Session {
         Ok(Some(match (cell(0), cell(1), cell(2), cell(3)) {
             (Some(tables), Some(locked), Some(changed), Some(waiting)) => format!(
                 "Inside an open transaction that holds {locked} row locks in {tables} tables and has changed {changed} rows; \
-                 transactions waiting for locks on this server: {waiting}."
+                 transactions waiting for locks on this server: {waiting}"
             ),
-            _ => "Inside an open transaction; what it holds locked cannot be seen from here.".to_owned(),
+            _ => "Inside an open transaction; what it holds locked cannot be seen from here".to_owned(),
         }))
     }
 
@@ -99,6 +107,11 @@ impl Wire for Session {
 }
 
 impl Session {
+    /// The session's own account may not do this, but the role that it would run in, once released, may.
+    pub(super) fn is_for_another_role(&self, judged: &Judged, error: &[u8]) -> bool {
+        self.lacks_privilege(error) && self.core.role_for(judged).is_some()
+    }
+
     /// Temporary tables shadow others and no server lists them: their names are kept here.
     pub(super) fn keep_temporary(&mut self, judged: &Judged) {
         for effect in judged.footprints().flat_map(|footprint| &footprint.session) {

@@ -30,10 +30,15 @@ impl Session {
     /// Runs one of our own SQL texts through the extended protocol (the client's unnamed statement survives), ending in a Sync.
     /// The inner error is the upstream's ErrorResponse.
     pub(super) async fn ask(&mut self, sql: &str) -> Result<Result<Rows, Bytes>, End> {
+        self.ask_within(sql, true).await
+    }
+
+    /// The same, ending in a Flush if not in a Sync.
+    pub(super) async fn ask_within(&mut self, sql: &str, sync: bool) -> Result<Result<Rows, Bytes>, End> {
         let mut out = BytesMut::new();
         out.extend_from_slice(&compose::parse(EXPLAIN_NAME, sql, &[]));
         out.extend_from_slice(&compose::bind_nothing(EXPLAIN_NAME));
-        self.finish_question(out, true).await
+        self.finish_question(out, sync).await
     }
 
     async fn finish_question(&mut self, mut out: BytesMut, sync: bool) -> Result<Result<Rows, Bytes>, End> {
@@ -68,7 +73,7 @@ impl Session {
         let cell = |index: usize| rows.first().and_then(|row| row.get(index)?.as_deref());
         let locks = cell(0).filter(|locks| !locks.is_empty()).unwrap_or("no table locked");
         let waiters = cell(1).unwrap_or("0");
-        Ok(Some(format!("Inside an open transaction that holds {locks}; sessions waiting for it: {waiters}.")))
+        Ok(Some(format!("Inside an open transaction that holds {locks}; sessions waiting for it: {waiters}")))
     }
 
     /// Parses and describes a text upstream without running it. `Err` is the upstream's error.

@@ -296,6 +296,7 @@ impl Session {
         self.link.to_upstream.extend_from_slice(message);
         self.on_released(&judged);
         self.ledger.push(Owed::Execute(Box::new(running)));
+        self.role_is_used();
         self.extended.executes += 1;
         self.extended.unsynced = true;
         self.extended.executed = true;

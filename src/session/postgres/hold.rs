@@ -24,7 +24,9 @@ impl Session {
         self.settle_upstream().await?;
         if judged.statements.len() == 1 && self.status != b'E' {
             let text = judged.text.clone();
-            if let Err(error) = self.ask_parse(&text).await? {
+            if let Err(error) = self.ask_parse(&text).await?
+                && !(self.status != b'E' && self.is_for_another_role(&judged, &error))
+            {
                 // Parsing reads no table, so its errors quote the client's own text and names only.
                 let shown = if self.core.tainted { crate::pg::diagnostics::scrubbed(&error) } else { error };
                 return self.answer_error(shown).await;
@@ -32,10 +34,14 @@ impl Session {
         }
         let held = Held { judged: &judged, parameters: &[], policy, rows_so_far: None };
         match hold(self, held).await? {
-            Waited::Released(release, warrant) => {
-                self.send_query(release, judged, &message, warrant);
-                Ok(())
-            }
+            Waited::Released(release, warrant) => match self.raise(&warrant).await? {
+                Ok(()) => {
+                    self.send_query(release, judged, &message, warrant);
+                    self.role_is_used();
+                    Ok(())
+                }
+                Err(refused) => self.refuse_query(&judged, &refused).await,
+            },
             Waited::Refused(refused) => self.refuse_query(&judged, &refused).await,
         }
     }
@@ -54,6 +60,11 @@ impl Session {
         let held = Held { judged: &stash.judged, parameters: &stash.parameters, policy, rows_so_far: None };
         match hold(self, held).await? {
             Waited::Released(release, warrant) => {
+                if let Err(refused) = self.raise(&warrant).await? {
+                    self.tell_refused(&stash.judged, &refused);
+                    self.fail_extended(refusal::encode(&refused));
+                    return Ok(());
+                }
                 self.send_released(release, &stash.frames);
                 for owed in stash.owed {
                     self.ledger.push(owed);

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use crate::gate::desk::ticket::Ticket;
 use crate::identity::ids::ApprovalId;
+use crate::pg::diagnostics::sqlstate;
 use crate::pg::{compose, refusal};
 use crate::policy::judge::Evidence;
-use crate::session::core::judging::judge_reading;
+use crate::session::core::judging::{judge_reading, unasked};
 use crate::session::core::wire::Wire;
 use crate::session::core::{Core, End, Transaction};
 use crate::session::judge::{Judged, Judgement};
@@ -20,6 +21,9 @@ use crate::statement::scope::{Scope, ask};
 
 /// Clients with somebody reading along: they are told by a NOTICE that a statement is held.
 const TERMINALS: [&str; 4] = ["psql", "pgcli", "DBeaver", "pgAdmin"];
+
+/// The manual's `insufficient_privilege`.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 impl Wire for Session {
     fn core(&mut self) -> &mut Core {
@@ -61,6 +65,10 @@ impl Wire for Session {
         Bytes::copy_from_slice(error)
     }
 
+    fn lacks_privilege(&self, error: &[u8]) -> bool {
+        sqlstate(error) == INSUFFICIENT_PRIVILEGE
+    }
+
     async fn lock_situation(&mut self) -> Result<Option<String>, End> {
         self.locks().await
     }
@@ -93,6 +101,11 @@ impl Wire for Session {
 }
 
 impl Session {
+    /// The session's own role may not do this, but the one that it would run in, once released, may.
+    pub(super) fn is_for_another_role(&self, judged: &Judged, error: &[u8]) -> bool {
+        self.lacks_privilege(error) && self.core.role_for(judged).is_some()
+    }
+
     /// Judges a Bind. `None`: the planner refused the statement and the client has its error.
     pub(super) async fn judged_for_bind(
         &mut self,
@@ -100,7 +113,8 @@ impl Session {
         bind: &Bytes,
     ) -> Result<Option<Arc<Judged>>, End> {
         let judged = judge_reading(self, &prepared.text).await?;
-        let Some(one) = judged.statements.first().filter(|one| one.wants_estimate && self.status != b'E') else {
+        let asked = self.status != b'E' && !unasked(self, &judged);
+        let Some(one) = judged.statements.first().filter(|one| one.wants_estimate && asked) else {
             return Ok(Some(self.core.within_budgets(&prepared.text, judged)));
         };
         // A result has its ceiling whatever the parameters are; rows changed have none, so the planner sees each Bind.
@@ -124,6 +138,10 @@ impl Session {
                 Ok(Some(
                     self.core.within_budgets(&prepared.text, self.core.judge_anew(&prepared.text, &judged, &[word])),
                 ))
+            }
+            // Asked with a Sync, the error is over; without, the pipeline has failed.
+            Err(error) if !self.extended.skipping && self.is_for_another_role(&judged, &error) => {
+                Ok(Some(self.core.within_budgets(&prepared.text, judged)))
             }
             Err(error) => {
                 let error = self.reword(&judged, &error);

@@ -148,6 +148,21 @@ where
         .await;
     }
 
+    /// Reads the upstream to its end and drops what comes. Cancel safe: only dropped bytes are lost.
+    pub async fn upstream_ended(&mut self) {
+        std::future::poll_fn(|cx| {
+            loop {
+                self.from_upstream.clear();
+                match read_in(&mut self.upstream, &mut self.from_upstream, cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+
     /// Gives back memory that an idle connection does not need.
     pub fn release_idle_memory(&mut self) {
         for buffer in [&mut self.from_client, &mut self.to_client, &mut self.from_upstream, &mut self.to_upstream] {

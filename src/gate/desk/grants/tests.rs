@@ -98,14 +98,17 @@ async fn bench(needed: u16) -> Bench {
     Bench { store, clock, grants, approval: ticket.id().clone() }
 }
 
+fn asked<'a>(input: &'a DigestInput<'a>, changes: u64) -> Asked<'a> {
+    Asked { input, digest: "d9", changes, session: SessionId(1), statement: StatementId(2) }
+}
+
 impl Bench {
     async fn given(&self, terms: Terms) -> Grant {
         self.grants.propose(&self.approval, terms, &voice("dana")).await.unwrap()
     }
 
     async fn runs(&self, input: &DigestInput<'_>) -> Result<Option<Granted>, Refusal> {
-        let asked = Asked { input, digest: "d9", session: SessionId(1), statement: StatementId(2) };
-        self.grants.use_grant(&asked).await
+        self.grants.use_grant(&asked(input, 0)).await
     }
 
     async fn may(&self, input: &DigestInput<'_>) -> bool {
@@ -283,4 +286,34 @@ async fn unbounded_terms_and_approvals_without_a_shape_give_nothing() {
         bench.grants.list(None).unwrap().is_empty()
             && bench.grants.usable(&AgentName("bot".into())).unwrap().is_empty()
     );
+}
+
+#[tokio::test]
+async fn a_statement_that_changes_more_rows_than_allowed_uses_no_run() {
+    let bench = bench(1).await;
+    let value = id("7");
+    let grant = bench.given(terms()).await;
+    let input = input(&value);
+    for changes in [201, u64::MAX] {
+        assert!(!bench.grants.covers(&asked(&input, changes)).unwrap());
+        assert!(bench.grants.use_grant(&asked(&input, changes)).await.unwrap().is_none());
+    }
+    assert_eq!(bench.grants.get(&grant.id).unwrap().unwrap().runs, 0);
+    assert!(bench.grants.covers(&asked(&input, 200)).unwrap(), "looking counts nothing");
+    assert!(bench.grants.use_grant(&asked(&input, 200)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_clock_set_back_lengthens_no_grant() {
+    let bench = bench(1).await;
+    let value = id("7");
+    let grant = bench.given(Terms { life_seconds: 2, ..terms() }).await;
+    bench.pass(-3600);
+    assert!(bench.may(&input(&value)).await, "its time is not over");
+    tokio::time::sleep(Duration::from_millis(2050)).await;
+    assert!(!bench.may(&input(&value)).await);
+    let found = bench.grants.get(&grant.id).unwrap().unwrap();
+    assert_eq!(bench.grants.standing(&found), Standing::Expired);
+    assert!(bench.grants.usable(&AgentName("bot".into())).unwrap().is_empty());
+    assert_eq!(bench.grants.revoke(&grant.id, &voice("dana")).await, Err(GrantError::Not(Standing::Expired)));
 }

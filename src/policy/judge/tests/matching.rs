@@ -34,7 +34,10 @@ rules:
     let stage = |group: &str, needed| Stage { groups: vec![group.to_owned()], needed };
     assert_eq!(approval.stages, [stage("dba", 2), stage("legal", 1)]);
     assert_eq!((approval.expires.as_secs(), approval.hold.as_secs(), approval.use_within.as_secs()), (3600, 10, 120));
-    assert!(approval.reason_required);
+    assert_eq!(
+        (approval.reason_required, approval.reason_by),
+        (true, Some(crate::identity::ids::RuleId("b".to_owned())))
+    );
     assert_eq!(approval.assurance, Some(crate::identity::assurance::Assurance::Oidc));
 }
 
