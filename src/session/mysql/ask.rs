@@ -11,7 +11,7 @@ use crate::mysql::packets::{prepare, requests, text_row};
 use crate::mysql::planner;
 use crate::mysql::reader::Reader;
 use crate::policy::judge::Evidence;
-use crate::session::core::End;
+use crate::session::core::{End, KILLED};
 use crate::session::judge::Judgement;
 use crate::session::mysql::answers::{Purpose, Underway};
 use crate::session::mysql::prepared::{Long, put_ahead};
@@ -133,6 +133,7 @@ impl Session {
                 tokio::select! {
                     turn = self.link.turn(interest) => self.on_turn(&turn)?,
                     () = self.core.cancel.handle().requested() => drop(self.cancel_upstream()),
+                    () = self.core.cancel.handle().killed() => return Err(End::Proxy(KILLED.to_owned())),
                 }
                 continue;
             };
