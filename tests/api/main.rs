@@ -8,6 +8,7 @@ mod channels;
 mod cli;
 mod decide;
 mod grants;
+mod grants_page;
 mod idp;
 mod live;
 mod oidc;
