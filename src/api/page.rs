@@ -7,10 +7,10 @@ pub mod assets;
 pub mod audit;
 pub mod decision;
 pub mod frame;
+pub mod grants;
 pub mod history;
 pub mod pending;
 pub mod request;
-pub mod sql;
 pub mod story;
 pub mod visible;
 
@@ -18,6 +18,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::get;
 
+use crate::api::page::grants::offer;
 use crate::api::signin::oidc::flow;
 use crate::api::signin::{account, form, link};
 use crate::api::state::ApiState;
@@ -28,7 +29,10 @@ pub fn router() -> Router<ApiState> {
         .route("/", get(pending::show))
         .route("/live", get(pending::live))
         .route("/a/{id}", get(approval::show).post(approval::decide))
+        .route("/a/{id}/grant", axum::routing::post(offer::give))
         .route("/history", get(history::show))
+        .route("/grants", get(grants::show))
+        .route("/grants/{id}", get(grants::one).post(grants::act))
         .route("/agents", get(agents::show).post(agents::switch))
         .route("/audit", get(audit::show).post(audit::check))
         .route("/sign-in", get(form::show).post(form::sign_in))

@@ -25,7 +25,7 @@ fn input<'a>(parameters: &'a [(u32, Option<&'a [u8]>, i16)]) -> DigestInput<'a> 
 }
 
 /// A pending approval, with what a grant from it would be bound to.
-async fn asked(rig: &Rig, needed: u16) -> String {
+pub async fn asked(rig: &Rig, needed: u16) -> String {
     let id = rig.pending_with("bot", needed).await;
     let parameters = [(20, Some(SECRET), 0)];
     let approval = ApprovalId::parse(&id).unwrap();
@@ -37,7 +37,7 @@ fn new(id: &str) -> Value {
     json!({ "approval_id": id, "life": "30m", "runs": 2, "rows": 200, "reason": "nightly" })
 }
 
-async fn may_run(rig: &Rig) -> bool {
+pub async fn may_run(rig: &Rig) -> bool {
     let parameters = [(20, Some(SECRET), 0)];
     let input = input(&parameters);
     let asked = Asked { input: &input, digest: "d", changes: 0, session: SessionId(1), statement: StatementId(1) };

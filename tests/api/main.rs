@@ -8,12 +8,17 @@ mod channels;
 mod cli;
 mod decide;
 mod grants;
+mod grants_page;
 mod idp;
 mod live;
 mod oidc;
 mod page;
 mod read;
+mod replicas;
 mod rig;
 mod signin;
 mod storm;
 mod visit;
+#[allow(dead_code, reason = "the tests of notify use the rest of it")]
+#[path = "../notify/workspace.rs"]
+mod workspace;

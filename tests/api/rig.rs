@@ -361,6 +361,15 @@ impl Rig {
     }
 }
 
+/// Waits until `done` says yes.
+pub async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(tokio::time::Instant::now() < end, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 impl Drop for Rig {
     fn drop(&mut self) {
         self.stop.cancel();

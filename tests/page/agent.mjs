@@ -2,11 +2,12 @@
 
 import { spawn } from "node:child_process";
 
-/** Sends one statement; gives the end of psql (exit code and what it printed) as a promise, and a way to hang up. */
+/** Sends one statement, or several in one session; gives the end of psql (exit code and what it printed) as a promise, and a way to hang up. */
 export function send(sql, { reason, application } = {}) {
   const environment = { ...process.env, PGAPPNAME: application ?? "psql", PGCONNECT_TIMEOUT: "10" };
   if (reason) environment.PGOPTIONS = `-c holdpoint.reason=${reason.replaceAll("\\", "\\\\").replaceAll(" ", "\\ ")}`;
-  const child = spawn("psql", [process.env.DSN, "-X", "-At", "-v", "ON_ERROR_STOP=1", "-c", sql], { env: environment });
+  const commands = [sql].flat().flatMap((one) => ["-c", one]);
+  const child = spawn("psql", [process.env.DSN, "-X", "-At", "-v", "ON_ERROR_STOP=1", ...commands], { env: environment });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk) => { out += chunk; });

@@ -6,6 +6,7 @@ import path from "node:path";
 
 import { pending, send } from "./agent.mjs";
 import { startProvider } from "./idp.mjs";
+import { more } from "./more.mjs";
 
 const require = createRequire(`${process.env.PAGE_MODULES}/`);
 const { chromium } = require("playwright-core");
@@ -44,6 +45,7 @@ async function person(options = {}) {
       // The browser says so itself when an answer is 4xx; those are asked for.
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
     });
+    page.on("response", (response) => { if (new URL(response.url()).host === new URL(BASE).host) guarded(response); });
     page.on("request", (request) => {
       const host = new URL(request.url()).host;
       if (host !== new URL(BASE).host && host !== process.env.PROVIDER_HOST) complaints.push(`asked ${request.url()}`);
@@ -51,6 +53,19 @@ async function person(options = {}) {
   });
   contexts.push(context);
   return context;
+}
+
+/** Nothing of ours is kept, framed, sniffed, or loads anything of others. */
+function guarded(response) {
+  const headers = response.headers();
+  const policy = headers["content-security-policy"] ?? "";
+  const wrong = [
+    headers["cache-control"] === "no-store" || "may be kept",
+    headers["x-content-type-options"] === "nosniff" || "may be sniffed",
+    headers["x-frame-options"] === "DENY" || "may be framed",
+    (policy.includes("default-src 'none'") && policy.includes("frame-ancestors 'none'") && !policy.includes("unsafe")) || `policy ${policy}`,
+  ].filter((one) => one !== true);
+  if (wrong.length > 0) complaints.push(`${response.url()}: ${wrong.join(", ")}`);
 }
 
 async function signIn(context, name, to = "/") {
@@ -79,6 +94,12 @@ async function fits(page, what) {
   });
   must(wide <= 0, `${what}: ${wide} px too wide`);
   must(small === 0, `${what}: ${small} targets below 24 px`);
+}
+
+/** The path of a grant that was given. */
+async function granted(page) {
+  await page.goto("/grants");
+  return page.locator("a.what").first().getAttribute("href");
 }
 
 /** The first screen of a page, as README shows it. */
@@ -284,6 +305,8 @@ const checks = {
     await shot(page, "audit");
   },
 
+  ...more({ must, person, signIn, shot, fresh, bulk, base: BASE, people: { DANA, ERIN, MIA, OLAF } }),
+
   async "axe finds nothing, in light and in dark, wide and at 320 px"() {
     const alias = fresh();
     const agent = send(bulk(alias), { reason: "a look", application: "axe" });
@@ -296,13 +319,16 @@ const checks = {
         await accessible(outside, `${what} /sign-in`);
         await fits(outside, `${what} /sign-in`);
         const page = await signIn(await person({ colorScheme, viewport }), OLAF);
-        for (const where of ["/", `/a/${asked.id}`, "/history", "/history?state=denied", "/agents", "/audit", "/a/apr_0000000000000000"]) {
+        const grant = await granted(page);
+        for (const where of ["/", `/a/${asked.id}`, "/history", "/history?state=denied", "/grants", grant, "/agents", "/audit", "/a/apr_0000000000000000"]) {
           await page.goto(where);
           await accessible(page, `${what} ${where}`);
           await fits(page, `${what} ${where}`);
         }
         const deciding = await signIn(await person({ colorScheme, viewport }), DANA, `/a/${asked.id}`);
-        await deciding.getByText("Exact characters").first().click();
+        for (const closed of ["Exact characters", "Approve, and grant the same again…", "Comment…"]) {
+          await deciding.getByText(closed).first().click();
+        }
         await accessible(deciding, `${what} deciding`);
         await fits(deciding, `${what} deciding`);
         await shot(deciding, `deciding-${colorScheme}-${viewport.width}`);

@@ -142,7 +142,7 @@ pub async fn list(
 ) -> Result<Json<GrantList>, Problem> {
     caller.require(Scope::ApprovalsRead)?;
     let agent = params.agent.map(AgentName);
-    let grants = grants(&state)?;
+    let grants = all(&state)?;
     let found = grants.list(agent.as_ref()).map_err(|error| Problem::unavailable("the store", error))?;
     Ok(Json(GrantList { grants: found.iter().map(|grant| GrantBody::new(grant, grants)).collect() }))
 }
@@ -163,7 +163,7 @@ pub async fn create(
     let terms = Terms { life_seconds: life.as_secs(), runs: new.runs, rows: new.rows, bounds };
     let approval = find(&state, &new.approval_id)?;
     let voice = voice(&caller, new.reason, &headers);
-    let grants = grants(&state)?;
+    let grants = all(&state)?;
     let grant = grants.propose(&approval.id, terms, &voice).await.map_err(refused)?;
     Ok((StatusCode::CREATED, Json(GrantBody::new(&grant, grants))).into_response())
 }
@@ -182,7 +182,7 @@ pub async fn act(
     caller.require(Scope::ApprovalsDecide)?;
     let (id, verb) = id_and_verb.rsplit_once(':').unwrap_or((&id_and_verb, ""));
     let id = GrantId::parse(id).ok_or_else(|| Problem::not_found("grant by that id; ids look like `gra_7K3QX2…`"))?;
-    let (grants, voice) = (grants(&state)?, voice(&caller, body.reason, &headers));
+    let (grants, voice) = (all(&state)?, voice(&caller, body.reason, &headers));
     let grant = match verb {
         "approve" => grants.review(&id, Verdict::Approve, &voice).await,
         "deny" => grants.review(&id, Verdict::Deny, &voice).await,
@@ -197,11 +197,16 @@ fn voice(caller: &Caller, reason: Option<String>, headers: &HeaderMap) -> Voice 
     Voice { person: caller.person.clone(), reason, via, assurance }
 }
 
-fn grants(state: &ApiState) -> Result<&Grants, Problem> {
+/// All grants.
+///
+/// # Errors
+/// None are given here.
+pub fn all(state: &ApiState) -> Result<&Grants, Problem> {
     state.grants.as_deref().ok_or_else(|| Problem::not_found("grants here"))
 }
 
-fn refused(error: GrantError) -> Problem {
+/// Words for why a grant is not given, found or taken back.
+pub fn refused(error: GrantError) -> Problem {
     let kind = match &error {
         GrantError::NotFound => Kind::NotFound,
         GrantError::NoShape => Kind::Conflict,

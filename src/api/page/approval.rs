@@ -34,12 +34,18 @@ pub struct Shown {
 /// What the forms send.
 #[derive(Debug, Deserialize)]
 pub struct DecisionFields {
-    token: String,
-    verb: String,
-    version: u64,
-    digest: String,
-    reason: Option<String>,
-    read: Option<String>,
+    /// Ties the form to the session.
+    pub token: String,
+    /// The button.
+    pub verb: String,
+    /// The version that was shown.
+    pub version: u64,
+    /// The digest that was shown.
+    pub digest: String,
+    /// Note, reason or comment.
+    pub reason: Option<String>,
+    /// A long text was read to its end.
+    pub read: Option<String>,
 }
 
 /// The page.
@@ -66,6 +72,11 @@ pub async fn show(
 }
 
 fn done(verb: &str) -> Option<&'static str> {
+    match verb {
+        "granted" => return Some("The grant is given."),
+        "proposed" => return Some("The grant is proposed; others have to say yes to it, too."),
+        _ => {}
+    }
     match Verb::named(verb)? {
         Verb::Approve => Some("Your yes is recorded."),
         Verb::Deny => Some("Your no is recorded, and the agent is told."),
@@ -75,13 +86,21 @@ fn done(verb: &str) -> Option<&'static str> {
     }
 }
 
-struct Answer {
-    status: StatusCode,
-    notice: Option<Markup>,
-    typed: Typed,
+/// What the page says on top of the request.
+pub struct Answer {
+    /// Of the answer.
+    pub status: StatusCode,
+    /// What was done, or why not.
+    pub notice: Option<Markup>,
+    /// What goes back into the forms.
+    pub typed: Typed,
 }
 
-fn page(state: &ApiState, visitor: &Visitor, approval: Approval, answer: Answer) -> Result<Response, Problem> {
+/// The whole page.
+///
+/// # Errors
+/// Store or audit fail.
+pub fn page(state: &ApiState, visitor: &Visitor, approval: Approval, answer: Answer) -> Result<Response, Problem> {
     let (session, similar) = (session_so_far(state, &approval)?, similar(state, &approval)?);
     let resource = Resource::new(approval, &state.public_url);
     let (approval, request) = (&resource.approval, &resource.approval.request);
@@ -128,7 +147,7 @@ pub async fn decide(
         Ok(_) => Ok(Redirect::to(&format!("/a/{id}?done={}", fields.verb)).into_response()),
         Err(problem) => {
             let (_, _, status) = problem.kind.parts();
-            let typed = Typed { reason: fields.reason.unwrap_or_default() };
+            let typed = Typed { reason: fields.reason.unwrap_or_default(), ..Typed::default() };
             let notice = Some(alert(&sentence(&problem)));
             page(&state, &visitor, find(&state, id.as_str())?, Answer { status, notice, typed })
         }
@@ -136,7 +155,10 @@ pub async fn decide(
 }
 
 /// What the page asks for beyond what the desk checks: a reason for a no, and a long text read to its end.
-fn checked(visitor: &Visitor, approval: &Approval, fields: &DecisionFields) -> Result<(Verb, Decision), Problem> {
+///
+/// # Errors
+/// What is missing, in words.
+pub fn checked(visitor: &Visitor, approval: &Approval, fields: &DecisionFields) -> Result<(Verb, Decision), Problem> {
     let verb = Verb::named(&fields.verb).ok_or_else(|| Problem::bad_request("this button does not exist"))?;
     let reason = reason(fields.reason.clone())?;
     if verb == Verb::Deny && reason.is_none() {
@@ -161,7 +183,8 @@ fn checked(visitor: &Visitor, approval: &Approval, fields: &DecisionFields) -> R
     Ok((verb, decision))
 }
 
-fn sentence(problem: &Problem) -> String {
+/// A problem in one sentence, which says first whether a decision was lost.
+pub fn sentence(problem: &Problem) -> String {
     let stale =
         matches!(problem.kind, Kind::StaleVersion | Kind::DigestMismatch | Kind::AlreadyDecided | Kind::Expired);
     let what = if stale { "Your decision does not count: " } else { "Not done: " };

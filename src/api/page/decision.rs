@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::api::approvals::decide::REASON_CHARS_MAX;
 use crate::api::approvals::resource::Resource;
 use crate::api::page::frame::{badge, countdown, time};
+use crate::api::page::grants::offer::{TypedTerms, offer};
 use crate::api::page::request::is_long;
 use crate::api::page::visible::line;
 use crate::api::signin::visitor::Visitor;
@@ -20,6 +21,8 @@ use crate::identity::token::Scope;
 pub struct Typed {
     /// The reason.
     pub reason: String,
+    /// How far a grant would go.
+    pub terms: TypedTerms,
 }
 
 /// The whole part.
@@ -50,6 +53,7 @@ pub fn panel(state: &ApiState, visitor: &Visitor, resource: &Resource, typed: &T
                 }
             }
             (buttons(state, visitor, approval, typed))
+            (offer(state, visitor, approval, &typed.terms))
         }
     }
 }
@@ -201,7 +205,7 @@ fn take_back(visitor: &Visitor, approval: &Approval, verb: &str, words: &str) ->
 }
 
 /// What ties a form to this session, and the decision to what was seen.
-fn hidden(visitor: &Visitor, approval: &Approval) -> Markup {
+pub fn hidden(visitor: &Visitor, approval: &Approval) -> Markup {
     html! {
         input type="hidden" name="token" value=(visitor.form_token);
         input type="hidden" name="version" value=(approval.version);

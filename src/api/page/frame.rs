@@ -69,6 +69,7 @@ impl<'a> Frame<'a> {
                         ul {
                             (self.entry("/", "Waiting"))
                             (self.entry("/history", "History"))
+                            (self.entry("/grants", "Grants"))
                             @if visitor.caller.require(Scope::Admin).is_ok() { (self.entry("/agents", "Agents")) }
                             @if visitor.caller.require(Scope::AuditRead).is_ok() { (self.entry("/audit", "Audit")) }
                         }

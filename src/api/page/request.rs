@@ -1,11 +1,13 @@
 //! What is asked, as an approver reads it: words first, then the text with colours, then the exact characters; who asks, as
 //! proved and as claimed.
 
+pub mod sql;
+
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
 
 use crate::api::page::frame::time;
-use crate::api::page::sql::highlighted;
+use crate::api::page::request::sql::highlighted;
 use crate::api::page::visible::{Layout, Shown, line, warning};
 use crate::gate::approval::{Approval, Claims, Request, ShownStatement};
 
@@ -132,7 +134,7 @@ fn one(statement: &ShownStatement, protocol: &str, number: usize) -> Markup {
 }
 
 /// `84000` as `84 000`.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.char_indices() {

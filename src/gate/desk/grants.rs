@@ -6,6 +6,7 @@
 pub mod bound;
 mod due;
 pub mod grant;
+mod may;
 pub mod shape;
 pub mod store;
 
@@ -178,11 +179,8 @@ impl Grants {
     pub async fn revoke(&self, id: &GrantId, voice: &Voice) -> Result<Grant, GrantError> {
         let _turn = self.turn.lock().await;
         let grant = self.parts.grants.grant(id)?.ok_or(GrantError::NotFound)?;
-        let chain = self.chain(&grant)?;
         let person = &voice.person;
-        if !chain.holds(&person.name) && !crate::gate::quorum::is_approver(&grant.stages, &person.groups) {
-            return Err(GrantError::NotAnApprover);
-        }
+        self.may_revoke(&grant, person)?;
         let expected = Some(grant.version);
         let said = voice.reason.as_deref().map(|reason| format!(": {}", one_line(reason, 200))).unwrap_or_default();
         let next = grant.revoke(self.now_of(&grant))?;
