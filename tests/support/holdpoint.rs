@@ -110,8 +110,18 @@ fn postgres_directly(database: &str, sql: &str) -> String {
     Postgres::shared().sql(database, sql)
 }
 
+/// A port that nobody listens on, below those that outgoing connections get: one of these could take it before Holdpoint does.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..20_000 {
+        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = 12_000 + u16::try_from(offset).expect("below 20 000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port");
 }
 
 fn run(dir: &Path, token: Option<&str>, arguments: &[&str]) -> (bool, String) {
