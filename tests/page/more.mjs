@@ -59,6 +59,11 @@ export function more({ must, person, signIn, shot, fresh, bulk, base, people: { 
       const agent = send(["BEGIN", "UPDATE orders SET total = total WHERE id = 7", text], { reason: "why not", application: "looker" });
       const asked = await pending(alias);
       await page.goto(`/a/${asked.id}`);
+      // What the session did before comes from the audit log, which gathers for some milliseconds.
+      for (let tries = 0; tries < 50 && !/The session so far[\s\S]*UPDATE orders/.test(await page.locator("main").innerText()); tries++) {
+        await page.waitForTimeout(100);
+        await page.reload();
+      }
       const shown = await page.locator("main").innerText();
       for (const part of [
         /^Reads public\.customers/, /Rows expected\s+about [\d\u202f]+/, new RegExp(`${alias}: `), /Who, proved\s+agent reporting-bot of mia@example\.com/,
