@@ -1,5 +1,6 @@
 //! The composition root: builds store, rules, gate, listeners and API out of a configuration, and takes them down again.
 
+mod connected;
 mod reload;
 mod rulebook;
 mod signals;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::signin::SignIn;
 use crate::api::signin::oidc::provider::Provider;
 use crate::api::state::{ApiState, Check};
+use crate::app::connected::Connected;
 use crate::audit::event::Event;
 use crate::audit::log::{AuditLog, LogOptions};
 use crate::clock::{Clock, Timestamp};
@@ -207,23 +209,6 @@ async fn serve_one(services: Arc<Services>, established: Established) {
     let _end = session.run().await;
 }
 
-/// Counts one client connection as long as it lives.
-struct Connected(metrics::Gauge);
-
-impl Connected {
-    fn new(protocol: &'static str) -> Self {
-        let gauge = metrics::gauge!(crate::audit::meters::CLIENT_CONNECTIONS, "protocol" => protocol);
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
-    }
-}
-
 async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::PrometheusHandle) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(RocksStore::open(&config.store).with_context(|| format!("store {}", config.store.display()))?);
@@ -248,7 +233,6 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         .keys()
         .map(|name| (name.clone(), Arc::new(Keeper::new(name, shared.clone(), rules.current(), inheritance.clone()))))
         .collect();
-    rules.know(keepers.clone(), shared.clone(), store.clone());
     let mask_keys = Arc::new(Keys::new(*master));
     let services = Arc::new(Services {
         config: config.clone(),
@@ -264,6 +248,15 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
     });
     let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, clock.clone())).transpose();
     let oidc = oidc.map_err(anyhow::Error::msg)?;
+    let sign_in = Arc::new(SignIn::new(config.sign_in.clone(), oidc));
+    rules.know(rulebook::Surroundings {
+        keepers: services.keepers.clone(),
+        shared: shared.clone(),
+        agents: store.clone(),
+        people: people.clone(),
+        sign_in: sign_in.clone(),
+        clock: clock.clone(),
+    });
     let api = ApiState {
         desk,
         agents: store.clone(),
@@ -281,7 +274,7 @@ async fn build(config: Arc<Config>, metrics: metrics_exporter_prometheus::Promet
         grants: Some(grants),
         notifier: Some(notifier.clone()),
         answers: Arc::default(),
-        sign_in: Arc::new(SignIn::new(config.sign_in.clone(), oidc)),
+        sign_in,
     };
     Ok(Running { services, shared, api, rules, notifier, draining })
 }

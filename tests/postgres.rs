@@ -35,6 +35,8 @@ mod protocol;
 mod raw;
 #[path = "postgres/records.rs"]
 mod records;
+#[path = "postgres/reload.rs"]
+mod reload;
 #[path = "support/sample.rs"]
 mod sample;
 #[path = "support/postgres.rs"]
@@ -43,6 +45,8 @@ mod server;
 mod settings;
 #[path = "postgres/transactions.rs"]
 mod transactions;
+#[path = "postgres/traps.rs"]
+mod traps;
 
 use std::sync::Arc;
 use std::time::Duration;

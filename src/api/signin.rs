@@ -12,8 +12,10 @@ pub mod people;
 pub mod step_up;
 pub mod visitor;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Semaphore;
 
 use crate::api::signin::limits::Limits;
@@ -29,18 +31,38 @@ pub const LINK_SPAN: Duration = Duration::from_secs(24 * 3600);
 
 /// What signing in rests on.
 pub struct SignIn {
-    /// Times and scopes.
-    pub settings: SignInConfig,
+    settings: ArcSwap<SignInConfig>,
     /// Tries that failed.
     pub limits: Limits,
-    /// The identity provider, if there is one.
-    pub oidc: Option<Provider>,
+    oidc: ArcSwapOption<Provider>,
     hashing: Semaphore,
 }
 
 impl SignIn {
     /// With these settings and this provider.
     pub fn new(settings: SignInConfig, oidc: Option<Provider>) -> Self {
-        Self { settings, limits: Limits::default(), oidc, hashing: Semaphore::new(HASHING_MAX) }
+        Self {
+            settings: ArcSwap::from_pointee(settings),
+            limits: Limits::default(),
+            oidc: ArcSwapOption::from_pointee(oidc),
+            hashing: Semaphore::new(HASHING_MAX),
+        }
+    }
+
+    /// Times and scopes.
+    pub fn settings(&self) -> Arc<SignInConfig> {
+        self.settings.load_full()
+    }
+
+    /// The identity provider, if there is one.
+    pub fn oidc(&self) -> Option<Arc<Provider>> {
+        self.oidc.load_full()
+    }
+
+    /// The configuration was read again. Tries that failed stay counted, and whoever is on the way to the provider is taken
+    /// by the new settings on the way back.
+    pub fn replace(&self, settings: SignInConfig, oidc: Option<Provider>) {
+        self.settings.store(Arc::new(settings));
+        self.oidc.store(oidc.map(Arc::new));
     }
 }

@@ -8,12 +8,16 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use crate::api::signin::SignIn;
+use crate::api::signin::oidc::provider::Provider;
 use crate::api::state::{Explain, RulesDoor};
-use crate::app::Reread;
+use crate::app::{Reread, reload};
 use crate::audit::event::Event;
 use crate::audit::log::AuditLog;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::ids::{AgentName, PersonName};
+use crate::identity::person::Person;
 use crate::identity::store::AgentStore;
 use crate::notify::event::EventKind;
 use crate::notify::notifier::Notifier;
@@ -26,16 +30,27 @@ use crate::statement::scope::Scope;
 use crate::store::rocks::RocksStore;
 
 /// What is known only once the rest of the process is built.
-struct Surroundings {
-    keepers: BTreeMap<String, Arc<Keeper>>,
-    shared: Arc<Shared>,
-    agents: Arc<RocksStore>,
+pub struct Surroundings {
+    /// Catalogs, by the key under `databases:`.
+    pub keepers: BTreeMap<String, Arc<Keeper>>,
+    /// Settings of connections.
+    pub shared: Arc<Shared>,
+    /// Agents and their groups.
+    pub agents: Arc<RocksStore>,
+    /// People who may decide.
+    pub people: Arc<ArcSwap<Vec<Person>>>,
+    /// Signing in.
+    pub sign_in: Arc<SignIn>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The rules in force, where they come from, and whom to tell of changes.
 pub struct Rulebook {
     current: Arc<ArcSwap<RuleSet>>,
     config: ArcSwap<Config>,
+    /// What the process was started with.
+    first: Arc<Config>,
     audit: Arc<AuditLog>,
     surroundings: OnceLock<Surroundings>,
     notifier: OnceLock<Arc<Notifier>>,
@@ -91,6 +106,7 @@ impl Rulebook {
         Ok(Self {
             current: Arc::new(ArcSwap::from_pointee(rules)),
             config: ArcSwap::new(config.clone()),
+            first: config.clone(),
             audit,
             surroundings: OnceLock::new(),
             notifier: OnceLock::new(),
@@ -103,8 +119,8 @@ impl Rulebook {
     }
 
     /// Takes what the rest of the process has built.
-    pub fn know(&self, keepers: BTreeMap<String, Arc<Keeper>>, shared: Arc<Shared>, agents: Arc<RocksStore>) {
-        let _once = self.surroundings.set(Surroundings { keepers, shared, agents });
+    pub fn know(&self, surroundings: Surroundings) {
+        let _once = self.surroundings.set(surroundings);
     }
 
     /// The rules in force, replaced as a whole.
@@ -112,16 +128,31 @@ impl Rulebook {
         self.current.clone()
     }
 
-    /// Reads configuration and rules again. Certificates and upstream settings apply to connections to come; the rest of the
-    /// configuration keeps its first values.
+    /// Reads configuration and rules again: all of it is read before any of it applies. Certificates and upstream settings
+    /// apply to connections to come; people, sign-in and the identity provider at once; the rest keeps its first values, and
+    /// the log says which of them have changed.
     ///
     /// # Errors
     /// What is wrong; everything old stays.
     pub async fn reload_all(&self, reread: &Reread, by: PersonName) -> Result<String, String> {
         let config = Arc::new(reread()?);
-        let version = self.taker().take_up(load(&config), &by).await?;
-        if let Some(surroundings) = self.surroundings.get() {
-            surroundings.shared.reload(config.clone()).map_err(|error| error.to_string())?;
+        let rules = load(&config);
+        let Some(around) = self.surroundings.get() else { return self.taker().take_up(rules, &by).await };
+        let settings = around.shared.prepare(config.clone()).map_err(|error| error.to_string())?;
+        let provider = config.oidc.clone().map(|oidc| Provider::new(oidc, around.clock.clone())).transpose()?;
+        if rules.is_ok()
+            && let Some(what) = reload::people_changed(&around.people.load(), &config.people)
+        {
+            let event = Event::IdentityChanged { by: by.clone(), what };
+            self.audit.record_durable(event).await.map_err(|error| error.to_string())?;
+        }
+        let version = self.taker().take_up(rules, &by).await?;
+        around.shared.take_up(settings);
+        around.people.store(Arc::new(config.people.clone()));
+        around.sign_in.replace(config.sign_in.clone(), provider);
+        let kept = reload::keep_first_values(&self.first, &config);
+        if !kept.is_empty() {
+            tracing::warn!(kept = kept.join(", "), "these settings have changed and apply after a restart");
         }
         self.config.store(config);
         Ok(version)

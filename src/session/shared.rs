@@ -147,14 +147,17 @@ impl Shared {
         }))
     }
 
-    /// Takes new settings for connections to come. Limits on clients keep their first values.
+    /// Reads what new settings rest on; nothing changes yet.
     ///
     /// # Errors
-    /// Unreadable or unfit TLS files; the old settings stay.
-    pub fn reload(&self, config: Arc<Config>) -> Result<(), SharedError> {
-        let new = settings(config, Some(&self.settings()))?;
-        self.settings.store(Arc::new(new));
-        Ok(())
+    /// Unreadable or unfit TLS files.
+    pub fn prepare(&self, config: Arc<Config>) -> Result<Settings, SharedError> {
+        settings(config, Some(&self.settings()))
+    }
+
+    /// Takes new settings for connections to come. Limits on clients keep their first values.
+    pub fn take_up(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// The settings of this moment.

@@ -41,7 +41,7 @@ const ROUNDS_MAX: usize = 8;
 
 /// Follows one statement.
 pub fn analyse(dml: &Dml, catalog: &Catalog, scope: &Scope) -> Footprint {
-    analyse_with(dml, catalog, scope, &Variables::new())
+    analyse_with(dml, catalog, scope, &Variables::default())
 }
 
 /// Follows one statement of a session in which these user variables are set.
@@ -51,7 +51,7 @@ pub fn analyse_with(dml: &Dml, catalog: &Catalog, scope: &Scope, variables: &Var
 
 /// Follows expressions that stand alone, such as the arguments of EXECUTE; `outputs` of the answer are their values.
 pub fn analyse_expressions(list: &[Expr], catalog: &Catalog, scope: &Scope) -> Footprint {
-    analyse_expressions_with(list, catalog, scope, &Variables::new())
+    analyse_expressions_with(list, catalog, scope, &Variables::default())
 }
 
 /// Follows expressions that stand alone in a session in which these user variables are set.
@@ -96,12 +96,14 @@ struct Kept {
     values: BTreeMap<Name, Variable>,
     /// Those that the statement sets, with what it keeps in them.
     set: BTreeMap<Name, Variable>,
+    /// Those that are not in `values` may hold anything.
+    others_unknown: bool,
 }
 
 impl Kept {
     fn new(variables: &Variables) -> Self {
         let values = variables.iter().map(|(name, variable)| (name.clone(), variable.as_ref().clone())).collect();
-        Self { values, set: BTreeMap::new() }
+        Self { values, set: BTreeMap::new(), others_unknown: variables.others_unknown() }
     }
 }
 

@@ -11,11 +11,10 @@ use pg_query::protobuf::{ExecuteStmt, FetchDirection, FetchStmt, SelectStmt};
 
 use crate::catalog::Catalog;
 use crate::statement::footprint::{
-    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, Source, TransactionVerb, Transfer,
-    Verb,
+    Access, Facet, Footprint, Opaque, Output, RelationUse, RowBound, SessionEffect, TransactionVerb, Transfer, Verb,
 };
 use crate::statement::scope::{Dialect, Scope};
-use crate::statement::variable::{Variable, Variables};
+use crate::statement::variable::Variables;
 use crate::statement::{lineage, mysql, pg, utility};
 
 /// FETCH ALL in the grammar's tree.
@@ -61,12 +60,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// A user variable was set, or may have been: what flowed into it adds to what is known of it.
-    pub fn set_variable(&mut self, name: &Arc<str>, sources: &[Source], unknown: bool) {
-        let before = self.variables.get(name).cloned().unwrap_or_default();
-        let mut kept = Variable { sources: sources.to_vec(), unknown: unknown || before.unknown };
-        kept.sources.extend(before.sources.iter().filter(|source| !sources.contains(source)));
-        self.variables.insert(name.clone(), Arc::new(kept));
+    /// Code ran that nobody followed: any name may stand for anything now.
+    pub fn distrust(&mut self) {
+        self.prepared.clear();
+        self.cursors.clear();
+        self.variables.distrust();
     }
 }
 

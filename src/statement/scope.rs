@@ -93,6 +93,12 @@ impl Scope {
         }
     }
 
+    /// A text means under `other` what it means here: the same grammar, the same place to look for names. Temporary relations
+    /// are no part of it: they are opaque wherever they come up.
+    pub fn reads_like(&self, other: &Self) -> bool {
+        self.dialect == other.dialect && self.search_path == other.search_path && self.utf8 == other.utf8
+    }
+
     /// PostgreSQL's `standard_conforming_strings`; `true` for other servers, which have no such setting.
     pub fn standard_conforming_strings(&self) -> bool {
         !matches!(self.dialect, Dialect::Postgres { standard_conforming_strings: false })

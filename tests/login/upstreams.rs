@@ -157,7 +157,8 @@ async fn places_taken_stay_taken_over_a_reload() {
     config.limits.login_timeout = Duration::from_millis(300);
     let proxy = start(config.clone()).await;
     let _first = connect(&dsn(&proxy)).await.unwrap();
-    proxy.shared.reload(Arc::new(config)).unwrap();
+    let again = proxy.shared.prepare(Arc::new(config)).unwrap();
+    proxy.shared.take_up(again);
     assert_eq!(refusal(connect(&dsn(&proxy)).await).0, "53300");
 }
 
@@ -165,10 +166,10 @@ async fn places_taken_stay_taken_over_a_reload() {
 async fn settings_that_cannot_be_served_are_named_and_the_old_ones_stay() {
     let proxy = proxy_to(shop()).await;
     let missing = Certificate { chain: "/nowhere/chain.pem".into(), key: "/nowhere/key.pem".into() };
-    let error = proxy.shared.reload(Arc::new(config(ClientTls::Optional(missing), shop()))).unwrap_err().to_string();
+    let error = proxy.shared.prepare(Arc::new(config(ClientTls::Optional(missing), shop()))).err().unwrap().to_string();
     assert!(error.contains("/nowhere/chain.pem"), "{error}");
     let unverifiable = Upstream { ssl_mode: SslMode::VerifyFull, ca: None, ..shop() };
-    let error = proxy.shared.reload(Arc::new(config(ClientTls::Off, unverifiable))).unwrap_err().to_string();
+    let error = proxy.shared.prepare(Arc::new(config(ClientTls::Off, unverifiable))).err().unwrap().to_string();
     assert!(error.contains("`shop`") && error.contains("`ca`"), "{error}");
     connect(&dsn(&proxy)).await.unwrap();
 }

@@ -31,6 +31,7 @@ mod server;
 #[path = "../scenarios/stage.rs"]
 mod stage;
 mod talk;
+mod traps;
 
 /// One test per server for each scenario, an async function that takes the kind.
 #[macro_export]

@@ -160,7 +160,7 @@ fn step_up(state: &ApiState, approval: &Approval, needed: Assurance) -> Markup {
     let there = needed >= Assurance::Oidc;
     html! {
         p.why { "A yes to this needs a sign-in by " (needed) " or better. You can say no as you are." }
-        @if let Some(oidc) = state.sign_in.oidc.as_ref().filter(|_| there) {
+        @if let Some(oidc) = state.sign_in.oidc().filter(|_| there) {
             p { a.button.primary href={ "/sign-in/oidc?fresh=1&to=/a/" (approval.id) } { "Prove it to " (oidc.config.name) } }
         }
     }

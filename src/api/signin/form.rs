@@ -49,7 +49,7 @@ pub async fn show(
     if visitor.is_ok() {
         return Redirect::to(local(query.to.as_deref())).into_response();
     }
-    let notice = match (&query.bye, &state.sign_in.oidc) {
+    let notice = match (&query.bye, &state.sign_in.oidc()) {
         (None, _) => None,
         (Some(_), oidc) => {
             let end = match oidc {
@@ -80,10 +80,10 @@ fn form(state: &ApiState, headers: &HeaderMap, shown: Shown<'_>) -> Response {
     let body = html! {
         h1 { "Sign in" }
         @if let Some(notice) = &shown.notice { (notice) }
-        @if let Some(oidc) = &state.sign_in.oidc {
+        @if let Some(oidc) = &state.sign_in.oidc() {
             p { a.primary.button href={ "/sign-in/oidc?to=" (escaped(shown.to)) } { "Sign in with " (oidc.config.name) } }
         }
-        @if state.sign_in.settings.passwords { (passwords(&value, &shown)) }
+        @if state.sign_in.settings().passwords { (passwords(&value, &shown)) }
     };
     let mut response = Frame::outside("Sign in").page(shown.status, body);
     set(&mut response, Cookie::Form.set(&value, state.is_https()));
@@ -127,7 +127,7 @@ pub async fn sign_in(
     if !cookie.is_some_and(|cookie| form_token_fits(&cookie, &fields.token)) {
         return Ok(shown(StatusCode::FORBIDDEN, "This form was too old, or your browser keeps no cookies. Try again."));
     }
-    if !state.sign_in.settings.passwords {
+    if !state.sign_in.settings().passwords {
         return Ok(shown(StatusCode::FORBIDDEN, "Signing in by password is switched off."));
     }
     let (person, address) = (PersonName(fields.name.trim().to_owned()), address(peer));
@@ -198,7 +198,7 @@ pub async fn open(
         state.tokens.remove_browser_sessions(vec![session_id(&old)]).await.map_err(store_down)?;
     }
     let now = state.clock.now();
-    let span = state.sign_in.settings.span;
+    let span = state.sign_in.settings().span;
     let (session, cookie) = BrowserSession::open(proof, span, now);
     sweep(state).await;
     state.tokens.add_browser_session(session).await.map_err(store_down)?;
@@ -211,7 +211,7 @@ pub async fn open(
 /// Takes away sessions that have ended by themselves. Not being able to is no reason to refuse.
 async fn sweep(state: &ApiState) {
     let now = state.clock.now();
-    let idle = state.sign_in.settings.span.idle;
+    let idle = state.sign_in.settings().span.idle;
     let over = state.tokens.browser_sessions().unwrap_or_default().into_iter();
     let over: Vec<String> =
         over.filter(|session| !session.holds(idle, now)).map(|session| session.id).take(1000).collect();

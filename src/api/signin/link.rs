@@ -78,7 +78,7 @@ pub async fn set(
 
 /// The way in that this secret opens. All that do not work look alike.
 fn opened(state: &ApiState, secret: &str) -> Result<Login, Problem> {
-    if !state.sign_in.settings.passwords {
+    if !state.sign_in.settings().passwords {
         return Err(Problem::new(Kind::NotFound, "signing in by password is switched off"));
     }
     let now = state.clock.now();

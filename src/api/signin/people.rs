@@ -96,7 +96,7 @@ pub fn bodies(people: &[Person], logins: Vec<Login>, sessions: &[BrowserSession]
     responses((status = 200, body = PersonList), (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
 pub async fn list(State(state): State<ApiState>, caller: Caller) -> Result<Json<PersonList>, Problem> {
     caller.require(Scope::Admin)?;
-    let (now, idle) = (state.clock.now(), state.sign_in.settings.span.idle);
+    let (now, idle) = (state.clock.now(), state.sign_in.settings().span.idle);
     let logins = state.tokens.logins().map_err(store_down)?;
     let mut sessions = state.tokens.browser_sessions().map_err(store_down)?;
     sessions.retain(|session| session.holds(idle, now));

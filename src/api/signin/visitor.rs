@@ -105,7 +105,7 @@ impl FromRequestParts<ApiState> for Visitor {
         let found = state.tokens.browser_session(&session_id(&cookie));
         let session = found.map_err(|error| NoVisitor::Problem(Problem::unavailable("the store", error)))?;
         let now = state.clock.now();
-        let idle = state.sign_in.settings.span.idle;
+        let idle = state.sign_in.settings().span.idle;
         let session = session.filter(|session| session.holds(idle, now)).ok_or_else(elsewhere)?;
         // Whoever is taken out of the configuration is out at once.
         if !state.knows(&session.proof.person) {
@@ -126,7 +126,7 @@ impl Visitor {
         groups.extend(session.proof.groups.iter().cloned());
         groups.sort();
         groups.dedup();
-        let scopes = state.sign_in.settings.scopes_of(&groups);
+        let scopes = state.sign_in.settings().scopes_of(&groups);
         let caller = Caller::at_the_page(Person { name, groups }, &session, scopes);
         Self { caller, session, form_token: form_token(&cookie), cookie }
     }

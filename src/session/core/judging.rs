@@ -34,7 +34,10 @@ pub(in crate::session) async fn judge_reading<W: Wire>(wire: &mut W, text: &Arc<
 }
 
 /// Asks the server for what decides reading, if something may have changed it.
-async fn refresh_reading<W: Wire>(wire: &mut W) -> Result<(), End> {
+///
+/// # Errors
+/// The session has ended.
+pub(in crate::session) async fn refresh_reading<W: Wire>(wire: &mut W) -> Result<(), End> {
     let reading = &wire.core().reading;
     if !reading.catalog_stale && !reading.stale {
         return Ok(());

@@ -13,8 +13,8 @@ use crate::session::core::{Core, End, Parameter};
 use crate::session::judge::shelf::Shelf;
 use crate::session::judge::{Bench, Judged, World, changes_reading, judge};
 use crate::session::keeper::{CatalogError, SHELF_BYTES};
-use crate::statement::footprint::{Facet, SessionEffect, TransactionVerb};
-use crate::statement::read::Known;
+use crate::statement::footprint::{Facet, SessionEffect, TransactionVerb, Verb};
+use crate::statement::read::{Known, Statement};
 use crate::statement::scope::{Dialect, Scope};
 
 const DDL_BEFORE: &str = "DDL ran in the open transaction; commit first, then names can be trusted again";
@@ -61,6 +61,10 @@ impl Reading {
     /// The server's answer to what decides reading.
     pub fn learn(&mut self, scope: Scope) {
         if *self.scope != scope {
+            if !self.scope.reads_like(&scope) {
+                // What was prepared by name is read again by some servers, by the settings of then or of now.
+                self.known.prepared.clear();
+            }
             self.scope = Arc::new(scope);
         }
         self.stale = false;
@@ -85,7 +89,7 @@ impl Reading {
             SessionEffect::CloseCursor { name: None } => self.known.cursors.clear(),
             SessionEffect::SetsVariable { name, sources, unknown } => {
                 // A statement that fails half-way, or finds no row, keeps what was there before.
-                self.known.set_variable(name, sources, *unknown);
+                self.known.variables.add(name, sources, *unknown);
             }
             SessionEffect::Transaction(TransactionVerb::RollbackTo) if self.touched => self.stale = true,
             SessionEffect::ChangesReading { setting } if &**setting == "discard" => {
@@ -239,6 +243,11 @@ impl Core {
                 self.reading.catalog_stale = true;
                 self.reading.ddl_in_transaction = true;
             }
+            if footprint.facets.iter().any(|facet| matches!(facet, Facet::Routine | Facet::Server))
+                || !footprint.opaque.is_empty()
+            {
+                self.reading.known.distrust();
+            }
             let footprint = footprint.clone();
             for effect in &footprint.session {
                 if matches!(effect, SessionEffect::ChangesReading { setting } if &**setting == "discard") {
@@ -248,12 +257,32 @@ impl Core {
             }
         }
         for one in &judged.statements {
-            if let Some((name, inner)) = &one.statement.prepared {
-                self.reading.known.prepared.insert(name.clone(), inner.clone());
+            // Until it has run nobody knows what the name stands for: a text stops at its first error.
+            if let Some((name, _)) = &one.statement.prepared {
+                self.reading.known.prepared.remove(name);
             }
-            if let Some((name, inner)) = &one.statement.declared {
-                self.reading.known.cursors.insert(name.clone(), inner.clone());
+            if let Some((name, _)) = &one.statement.declared {
+                self.reading.known.cursors.remove(name);
             }
+        }
+    }
+
+    /// Takes note of what a statement that ran without an error has left in the session.
+    pub fn on_done(&mut self, statement: &Statement) {
+        let known = &mut self.reading.known;
+        if let Some((name, inner)) = &statement.prepared {
+            known.prepared.insert(name.clone(), inner.clone());
+        }
+        if let Some((name, inner)) = &statement.declared {
+            known.cursors.insert(name.clone(), inner.clone());
+        }
+        let sets = |effect: &&SessionEffect| matches!(effect, SessionEffect::SetsVariable { .. });
+        let mut set = statement.footprint.session.iter().filter(sets);
+        // One that stands deeper in an expression may not have been reached.
+        if let (Verb::Set, Some(SessionEffect::SetsVariable { name, sources, unknown }), None) =
+            (statement.footprint.verb, set.next(), set.next())
+        {
+            known.variables.replace(name, sources, *unknown);
         }
     }
 }

@@ -48,6 +48,12 @@ impl Core {
             bytes: running.bytes,
             masked: std::mem::take(&mut running.masked),
         };
+        if outcome == "ok"
+            && !running.discard
+            && let Some(one) = judged.statements.get(index)
+        {
+            self.on_done(&one.statement);
+        }
         let last = whole || outcome == "error" || index + 1 >= judged.statements.len();
         if let Some(dues) = &running.dues {
             dues.settle(index);

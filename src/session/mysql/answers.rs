@@ -1,5 +1,7 @@
 //! What the upstream sends: told apart by the command under way, masked or re-worded, passed on.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::mysql::compose;
@@ -13,6 +15,7 @@ use crate::session::core::{End, running};
 use crate::session::mysql::rows::PART;
 use crate::session::mysql::{Session, fault};
 use crate::statement::footprint::{Transfer, Verb};
+use crate::statement::scope::Scope;
 
 /// Largest packet of the upstream that is held whole; rows under a plan that changes nothing are passed on in parts.
 const PACKET_MAX: usize = 1 << 30;
@@ -67,8 +70,8 @@ impl Underway {
 pub(super) enum Purpose {
     /// A released statement.
     Statement(Box<Running>),
-    /// The client prepares this text.
-    Prepare(std::sync::Arc<str>),
+    /// The client prepares this text, which the server reads in this way.
+    Prepare(Arc<str>, Option<Arc<Scope>>),
     /// Passed on as it is; its answer, too.
     Pass,
     /// COM_RESET_CONNECTION: the session begins anew.
@@ -129,7 +132,7 @@ impl Session {
                     self.on_columns(running, end)?;
                 }
             }
-            Purpose::Prepare(ref text) => self.on_prepare_part(text, &part, payload)?,
+            Purpose::Prepare(ref text, ref scope) => self.on_prepare_part((text, scope), &part, payload)?,
             Purpose::Pass => self.on_passed(&part, payload),
             Purpose::Reset => {
                 self.on_passed(&part, payload);

@@ -102,7 +102,7 @@ impl Session {
     pub(super) fn prepare_local(&mut self, text: Arc<str>) {
         let packet = PreparedPacket { statement: self.next_local, ..PreparedPacket::default() };
         self.next_local = self.next_local.wrapping_add(1).max(super::prepared::FIRST_LOCAL);
-        self.keep_prepared(text, &packet);
+        self.keep_prepared(text, None, &packet);
         self.put(|out| packet.encode(out));
     }
 

@@ -25,13 +25,14 @@ use crate::mysql::{compose, diagnostics};
 use crate::policy::judge::Evidence;
 use crate::session::core::dues::Paying;
 use crate::session::core::hold::{Warrant, Wording};
-use crate::session::core::judging::judge_reading;
+use crate::session::core::judging::{judge_reading, refresh_reading};
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::mysql::answers::{Purpose, Running};
 use crate::session::mysql::simple::{Sent, not_utf8, token_written_back};
 use crate::session::mysql::{Session, client_fault, fault};
 use crate::statement::footprint::RowBound;
+use crate::statement::scope::Scope;
 
 /// Numbers of statements that the proxy answers itself begin here; servers count from 1.
 pub(super) const FIRST_LOCAL: u32 = 0x8000_0000;
@@ -45,9 +46,15 @@ pub(super) type Long = BTreeMap<usize, Bytes>;
 /// Longest piece of such a value towards the upstream: well below any server's longest packet.
 const PIECE: usize = 512 * 1024;
 
+/// The server goes on reading a statement as it did when it was prepared; judged by the settings of now it might say less.
+const READ_OTHERWISE: &str =
+    "Prepared statement needs to be re-prepared: sql_mode, character set or database have changed";
+
 /// A prepared statement as the client sees it.
 pub(super) struct Prepared {
     pub text: Arc<str>,
+    /// How the server read the text, once and for all; `None`: nobody knows.
+    pub scope: Option<Arc<Scope>>,
     /// How many parameters it has.
     pub parameters: usize,
     /// How many columns its result has, as told at its preparation.
@@ -93,16 +100,23 @@ impl Session {
             self.prepare_local(text);
             return Ok(());
         }
+        refresh_reading(self).await?;
         self.drain().await?;
-        self.send(Command::StmtPrepare, payload, Purpose::Prepare(text));
+        let scope = (!self.core.reading.stale).then(|| self.core.reading.scope.clone());
+        self.send(Command::StmtPrepare, payload, Purpose::Prepare(text, scope));
         Ok(())
     }
 
     /// One packet of the answer to a COM_STMT_PREPARE.
-    pub(super) fn on_prepare_part(&mut self, text: &Arc<str>, part: &Part<'_>, payload: &Bytes) -> Result<(), End> {
+    pub(super) fn on_prepare_part(
+        &mut self,
+        (text, scope): (&Arc<str>, &Option<Arc<Scope>>),
+        part: &Part<'_>,
+        payload: &Bytes,
+    ) -> Result<(), End> {
         match part {
             Part::Prepared(prepared) => {
-                self.keep_prepared(text.clone(), prepared);
+                self.keep_prepared(text.clone(), scope.clone(), prepared);
                 self.put(|out| {
                     PreparedPacket { warnings: 0, ..*prepared }.encode(out);
                 });
@@ -140,9 +154,10 @@ impl Session {
     }
 
     /// A statement was prepared upstream; the client gets the same number.
-    pub(super) fn keep_prepared(&mut self, text: Arc<str>, packet: &PreparedPacket) {
+    pub(super) fn keep_prepared(&mut self, text: Arc<str>, scope: Option<Arc<Scope>>, packet: &PreparedPacket) {
         let prepared = Prepared {
             text,
+            scope,
             parameters: usize::from(packet.parameters),
             columns: usize::from(packet.columns),
             kinds: Vec::new(),
@@ -156,6 +171,8 @@ impl Session {
 
     pub(super) async fn on_execute(&mut self, payload: &[u8]) -> Result<(), End> {
         let number = self.numbered(execute::statement_of(payload).map_err(client_fault)?);
+        refresh_reading(self).await?;
+        let scope = self.core.reading.scope.clone();
         let Some(prepared) = self.prepared.get_mut(&number) else { return self.unknown(number, "COM_STMT_EXECUTE") };
         if prepared.overlong {
             prepared.overlong = false;
@@ -177,9 +194,14 @@ impl Session {
         };
         prepared.kinds.clone_from(&execute.kinds);
         let (text, cursor) = (prepared.text.clone(), prepared.cursor.take());
+        let read_alike = prepared.scope.as_ref().is_some_and(|then| then.reads_like(&scope));
         self.finish_cursor(cursor);
         if number >= FIRST_LOCAL {
             return self.run_local(&text).await;
+        }
+        if !read_alike {
+            self.refuse(&OwnError::new(1615, "HY000", READ_OTHERWISE));
+            return Ok(());
         }
         let parameters = parameters(&execute, &long);
         let before = self.take_attributes(&execute.attributes);

@@ -17,7 +17,7 @@ use crate::pg::messages::extended::{self as message, Bind, Execute, Named, Parse
 use crate::pg::refusal;
 use crate::session::core::dues::Paying;
 use crate::session::core::hold::{Warrant, Wording};
-use crate::session::core::judging::judge_reading;
+use crate::session::core::judging::{judge_reading, refresh_reading};
 use crate::session::core::{End, Parameter};
 use crate::session::judge::Judged;
 use crate::session::postgres::Session;
@@ -26,6 +26,10 @@ use crate::session::postgres::statements::{self, Portal, Prepared, Stash};
 fn body(message: &[u8]) -> &[u8] {
     message.get(crate::pg::frame::HEAD_BYTES..).unwrap_or_default()
 }
+
+/// The server goes on reading a text as it did when it was parsed; judged by the settings of now it might say less.
+const READ_OTHERWISE: &str =
+    "standard_conforming_strings has changed since the statement was prepared: prepare it again";
 
 fn masking_format(format: message::Format) -> Format {
     match format {
@@ -82,9 +86,17 @@ impl Session {
             return Ok(());
         };
         let text: Arc<str> = Arc::from(text);
+        refresh_reading(self).await?;
+        if self.extended.skipping {
+            return Ok(());
+        }
+        let dialect = (!self.core.reading.stale).then(|| self.core.reading.scope.dialect);
+        // SQL's PREPARE names statements in the same place: whatever had this name has it no longer.
+        self.core.reading.known.prepared.remove(&*String::from_utf8_lossy(&name));
         let description = Arc::new(Description::default());
         let local = self.local_kind(&text).await?;
-        let prepared = Prepared { text, declared_types: parse.types.clone(), description: description.clone(), local };
+        let prepared =
+            Prepared { text, dialect, declared_types: parse.types.clone(), description: description.clone(), local };
         if local {
             self.local(compose::PARSE_COMPLETE);
         } else {
@@ -120,6 +132,14 @@ impl Session {
             let judged = judge_reading(self, &prepared.text).await?;
             self.local(compose::BIND_COMPLETE);
             self.open_portal(portal, prepared, judged, formats, Warrant::default());
+            return Ok(());
+        }
+        refresh_reading(self).await?;
+        if self.extended.skipping {
+            return Ok(());
+        }
+        if prepared.dialect.is_some_and(|then| then != self.core.reading.scope.dialect) {
+            self.fail_extended(refusal::error("55000", READ_OTHERWISE));
             return Ok(());
         }
         let Some(judged) = self.judged_for_bind(&prepared, message).await? else { return Ok(()) };

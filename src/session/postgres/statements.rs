@@ -13,6 +13,7 @@ use crate::pg::ledger::{Description, Owed};
 use crate::session::core::hold::Warrant;
 use crate::session::core::{Parameter, running};
 use crate::session::judge::Judged;
+use crate::statement::scope::Dialect;
 
 /// A statement whose answer is owed.
 pub(super) type Running = running::Running<Answering>;
@@ -46,6 +47,8 @@ pub(super) fn execute(name: Bytes, portal: &Portal) -> Running {
 #[derive(Clone)]
 pub(super) struct Prepared {
     pub text: Arc<str>,
+    /// How the server read the text, once and for all; `None`: nobody knows.
+    pub dialect: Option<Dialect>,
     pub declared_types: Vec<u32>,
     pub description: Arc<Description>,
     /// Answered by the proxy.

@@ -57,7 +57,7 @@ fn remember(statement: &Statement, known: &mut Cow<'_, Known>) {
     for effect in &statement.footprint.session {
         if let SessionEffect::SetsVariable { name, sources, unknown } = effect {
             // A statement that fails half-way, or finds no row, keeps what was there before.
-            known.to_mut().set_variable(name, sources, *unknown);
+            known.to_mut().variables.add(name, sources, *unknown);
         }
     }
 }
@@ -194,10 +194,10 @@ impl Reader<'_> {
     /// PREPARE name FROM 'text'. Nothing runs yet.
     fn prepare(&self, mut cursor: Cursor<'_>) -> (Footprint, Option<Prepared>) {
         let print = lineage::blank(Verb::Prepare).facet(Facet::Session);
-        let Some(name) = cursor.name().filter(|_| cursor.word("FROM")) else {
-            return (print.opaque("PREPARE", "this form of it is not understood"), None);
+        let Some(name) = cursor.statement_name().filter(|_| cursor.word("FROM")) else {
+            return (print.opaque("PREPARE", "this form of it is not understood; use a plain name"), None);
         };
-        let name: Arc<str> = Arc::from(name.to_lowercase());
+        let name: Arc<str> = Arc::from(name);
         let print = print.effect(SessionEffect::Prepare { name: name.clone() });
         let text = cursor.string().filter(|_| cursor.at_end());
         let inner = match text {
@@ -222,18 +222,19 @@ impl Reader<'_> {
 
     /// EXECUTE name USING @a, @b.
     fn execute(&self, mut cursor: Cursor<'_>) -> Footprint {
-        let name = cursor.name().unwrap_or_default().to_lowercase();
+        let name = cursor.statement_name().unwrap_or_default();
         let Some(prepared) = self.known.prepared.get(name.as_str()) else {
             return not_understood(Verb::Execute, "EXECUTE", "no prepared statement of this name is known");
         };
-        let print = Footprint { verb: Verb::Execute, ..prepared.as_ref().clone() };
+        // No server explains an EXECUTE.
+        let print = Footprint { verb: Verb::Execute, explainable: false, ..prepared.as_ref().clone() };
         self.given(self.not_hidden(print), cursor)
     }
 
     /// EXECUTE IMMEDIATE 'text' USING values (MariaDB).
     fn immediate(&self, mut cursor: Cursor<'_>) -> Footprint {
         match cursor.string() {
-            Some(text) => self.given(Footprint { verb: Verb::Execute, ..self.text(&text) }, cursor),
+            Some(text) => self.given(Footprint { verb: Verb::Execute, explainable: false, ..self.text(&text) }, cursor),
             None => not_understood(Verb::Execute, "EXECUTE IMMEDIATE", "write the text out"),
         }
     }

@@ -14,7 +14,7 @@ use crate::statement::lineage;
 use crate::statement::mysql::lower;
 use crate::statement::read::{self, Known};
 use crate::statement::scope::{Dialect, Flavour, MySqlReading, Scope};
-use crate::statement::variable::{Variable, Variables};
+use crate::statement::variable::Variables;
 
 pub(super) const READING: MySqlReading = MySqlReading::plain(Flavour::MySql, 80_403);
 
@@ -41,12 +41,12 @@ fn footprint(sql: &str, catalog: &Catalog, scope: &Scope, variables: &Variables)
 }
 
 fn one(sql: &str) -> Footprint {
-    footprint(sql, &mysql_catalog::shop(), &scope(READING), &Variables::new())
+    footprint(sql, &mysql_catalog::shop(), &scope(READING), &Variables::default())
 }
 
 /// A text's footprint against another catalog.
 pub(super) fn footprint_in(sql: &str, catalog: &Catalog) -> Footprint {
-    footprint(sql, catalog, &scope(READING), &Variables::new())
+    footprint(sql, catalog, &scope(READING), &Variables::default())
 }
 
 /// What a footprint says of variables, beside the facts that every dialect has.
@@ -83,7 +83,7 @@ fn check(table: &str) -> usize {
         assert!(!expected.is_empty(), "nothing is expected of {sql:?}");
         count += 1;
         let sql = sql.join("\n");
-        let footprint = footprint(&sql, &catalog, &scope(READING), &Variables::new());
+        let footprint = footprint(&sql, &catalog, &scope(READING), &Variables::default());
         let mut found = facts(&catalog, &footprint);
         found.extend(sets(&catalog, &footprint));
         for fact in expected.iter().flat_map(|line| line.trim_start_matches("=>").split(';')).map(str::trim) {
@@ -127,12 +127,10 @@ fn variables_carry_what_was_kept_in_them() {
     let catalog = mysql_catalog::shop();
     let customers = catalog.relation_named("evasion", "customers").unwrap();
     let column = ColumnKey { relation: customers.key, number: 4 };
-    let kept = |sources, unknown| Arc::new(Variable { sources, unknown });
-    let variables = Variables::from([
-        (Arc::from("dirty"), kept(vec![Source { column, flow: Flow::Plain }], false)),
-        (Arc::from("unknown"), kept(Vec::new(), true)),
-        (Arc::from("clean"), kept(Vec::new(), false)),
-    ]);
+    let mut variables = Variables::default();
+    variables.add(&Arc::from("dirty"), &[Source { column, flow: Flow::Plain }], false);
+    variables.add(&Arc::from("unknown"), &[], true);
+    variables.add(&Arc::from("clean"), &[], false);
     let read = |sql: &str| footprint(sql, &catalog, &scope(READING), &variables);
     assert!(is_guarded(&catalog, &read("select @DIRTY"), "customers.ssn"));
     assert!(is_guarded(&catalog, &read("select id from departments where name = @dirty"), "customers.ssn"));
@@ -148,13 +146,14 @@ fn variables_carry_what_was_kept_in_them() {
 #[test]
 fn temporary_tables_hide_whatever_has_their_name() {
     let hidden = Scope { temporary: vec![Arc::from("Departments")], ..scope(READING) };
-    let opaque = |sql: &str| !footprint(sql, &mysql_catalog::shop(), &hidden, &Variables::new()).opaque.is_empty();
+    let opaque = |sql: &str| !footprint(sql, &mysql_catalog::shop(), &hidden, &Variables::default()).opaque.is_empty();
     assert!(opaque("select name from departments"));
     assert!(opaque("select name from evasion.departments"));
     assert!(opaque("update departments set name = 'x'"));
     assert!(!opaque("select id from orders"));
     let hidden = Scope { temporary: vec![Arc::from("customers")], ..scope(READING) };
-    let through_view = footprint("select name from v_customers", &mysql_catalog::shop(), &hidden, &Variables::new());
+    let through_view =
+        footprint("select name from v_customers", &mysql_catalog::shop(), &hidden, &Variables::default());
     assert!(through_view.opaque.is_empty(), "{:?}", through_view.opaque);
 }
 
@@ -163,7 +162,7 @@ fn names_of_tables_are_compared_as_the_server_compares_them() {
     let catalog = mysql_catalog::shop();
     let clear = |sql: &str, lower_case_table_names: u8| {
         let reading = MySqlReading { lower_case_table_names, ..READING };
-        footprint(sql, &catalog, &scope(reading), &Variables::new()).opaque.is_empty()
+        footprint(sql, &catalog, &scope(reading), &Variables::default()).opaque.is_empty()
     };
     for (sql, exact) in [
         ("select id from Departments", false),
@@ -187,7 +186,7 @@ fn names_of_tables_are_compared_as_the_server_compares_them() {
 fn pipes_are_what_the_session_says() {
     let catalog = mysql_catalog::shop();
     let pipes = MySqlReading { pipes_as_concat: true, ..READING };
-    let read = |sql: &str| footprint(sql, &catalog, &scope(pipes), &Variables::new());
+    let read = |sql: &str| footprint(sql, &catalog, &scope(pipes), &Variables::default());
     let joined = read("select id from customers where email = 'a' || 'b'");
     let found = facts(&catalog, &joined);
     // They bind tighter than `=`, so that this is grouped as sqlparser groups it.
@@ -217,11 +216,11 @@ fn table_alone_is_a_query() {
 #[test]
 fn no_database_is_chosen() {
     let nowhere = Scope { search_path: Vec::new(), ..scope(READING) };
-    let read = |sql: &str| footprint(sql, &mysql_catalog::shop(), &nowhere, &Variables::new());
+    let read = |sql: &str| footprint(sql, &mysql_catalog::shop(), &nowhere, &Variables::default());
     assert!(read("select id from orders").unresolved);
     assert!(read("select id from evasion.orders").opaque.is_empty());
     let inside = Scope { search_path: vec![Arc::from("information_schema")], ..scope(READING) };
-    let read = |sql: &str| footprint(sql, &mysql_catalog::shop(), &inside, &Variables::new());
+    let read = |sql: &str| footprint(sql, &mysql_catalog::shop(), &inside, &Variables::default());
     assert!(read("select table_name from tables").opaque.is_empty());
     assert!(!read("select info from processlist").opaque.is_empty());
 }
@@ -230,7 +229,7 @@ fn no_database_is_chosen() {
 fn mariadb_names_columns_of_values_by_their_text() {
     let maria = MySqlReading { flavour: Flavour::MariaDb, ..READING };
     let catalog = mysql_catalog::shop();
-    let read = |sql: &str| footprint(sql, &catalog, &scope(maria), &Variables::new());
+    let read = |sql: &str| footprint(sql, &catalog, &scope(maria), &Variables::default());
     assert!(read("values (1, 'a')").opaque.is_empty());
     assert!(is_guarded(&catalog, &read("select nvl(ssn, 'x') from customers"), "customers.ssn"));
     assert!(read("select nvl(ssn, 'x') from customers").opaque.is_empty());
@@ -311,7 +310,7 @@ proptest! {
             query = WRAPPINGS[index].replace("{}", &query);
         }
         let catalog = mysql_catalog::shop();
-        let footprint = footprint(&query, &catalog, &scope(READING), &Variables::new());
+        let footprint = footprint(&query, &catalog, &scope(READING), &Variables::default());
         prop_assert!(is_guarded(&catalog, &footprint, "customers.ssn"), "{query}");
         if footprint.opaque.is_empty() {
             let outputs = footprint.outputs.unwrap();

@@ -30,8 +30,8 @@ pub fn looks_like_one(text: &str) -> bool {
 /// [`Kind::Unauthorized`], in one wording whatever is wrong with it; the provider cannot be reached.
 pub async fn authenticate(state: &ApiState, jwt: &str) -> Result<Bearer, Problem> {
     let unauthorized = || Problem::new(Kind::Unauthorized, "this token is unknown, expired or revoked");
-    let provider = state.sign_in.oidc.as_ref().ok_or_else(unauthorized)?;
-    let checked = provider.access(jwt).await.and_then(|claims| Ok((known(provider, &claims)?, claims)));
+    let provider = state.sign_in.oidc().ok_or_else(unauthorized)?;
+    let checked = provider.access(jwt).await.and_then(|claims| Ok((known(&provider, &claims)?, claims)));
     let ((name, groups), claims) = match checked {
         Ok(checked) => checked,
         Err(OidcError::Refused(why)) => {
@@ -47,7 +47,7 @@ pub async fn authenticate(state: &ApiState, jwt: &str) -> Result<Bearer, Problem
     person.groups.extend(groups);
     person.groups.sort();
     person.groups.dedup();
-    let scopes = state.sign_in.settings.scopes_of(&person.groups);
+    let scopes = state.sign_in.settings().scopes_of(&person.groups);
     let id = text(&claims, "jti").map_or_else(|| session_id(jwt), |id| format!("jwt {name} {id}"));
     Ok(Bearer { person, id, scopes })
 }

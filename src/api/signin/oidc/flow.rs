@@ -1,6 +1,8 @@
 //! `/sign-in/oidc` and its callback. The cookie holds one secret and the way back; state, nonce and code verifier follow
 //! from it, so nothing is kept here meanwhile, and any replica can take the browser back.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
@@ -88,7 +90,7 @@ pub async fn back(
 
 async fn arrived(state: &ApiState, headers: &HeaderMap, back: Back) -> Result<(Proof, String), OidcError> {
     let refused = |why: &str| OidcError::Refused(why.to_owned());
-    let provider = state.sign_in.oidc.as_ref().ok_or_else(|| refused("no identity provider is configured"))?;
+    let provider = state.sign_in.oidc().ok_or_else(|| refused("no identity provider is configured"))?;
     let cookie = Cookie::Flow.read(headers, state.is_https());
     let begun = cookie.as_deref().and_then(|cookie| unpacked(cookie, redirect(&state.public_url)));
     let (attempt, to) = begun.ok_or_else(|| refused("this sign-in was not begun in this browser, or too long ago"))?;
@@ -104,7 +106,7 @@ async fn arrived(state: &ApiState, headers: &HeaderMap, back: Back) -> Result<(P
     }
     let code = back.code.ok_or_else(|| refused("the identity provider sent no code"))?;
     let claims = provider.redeem(code, &attempt).await?;
-    let (person, groups) = known(provider, &claims)?;
+    let (person, groups) = known(&provider, &claims)?;
     if !state.knows(&person) {
         return Err(OidcError::Refused(format!("`people:` in the configuration has no {person}")));
     }
@@ -122,9 +124,9 @@ pub fn known(provider: &Provider, claims: &Claims) -> Result<(PersonName, Vec<St
     Ok((person, groups(claims, &provider.config.groups).map_err(refused)?))
 }
 
-fn provider(state: &ApiState) -> Result<&Provider, Problem> {
+fn provider(state: &ApiState) -> Result<Arc<Provider>, Problem> {
     let missing = || Problem::new(Kind::NotFound, "no identity provider is configured");
-    state.sign_in.oidc.as_ref().ok_or_else(missing)
+    state.sign_in.oidc().ok_or_else(missing)
 }
 
 fn redirect(public_url: &str) -> String {

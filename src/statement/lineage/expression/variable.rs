@@ -9,7 +9,8 @@ use crate::statement::variable::Variable;
 impl Analyser<'_> {
     /// `@v`: what was kept in it, by this statement or before. One never set is NULL.
     pub(super) fn variable(&mut self, name: &Name) -> Value {
-        let mut value = Value::default();
+        let stranger = self.kept.others_unknown && !self.kept.values.contains_key(name);
+        let mut value = Value { unknown: stranger, ..Value::default() };
         for kept in [self.kept.values.get(name), self.kept.set.get(name)].into_iter().flatten() {
             value.unknown |= kept.unknown;
             for source in &kept.sources {

@@ -103,6 +103,13 @@ impl<'l> Cursor<'l> {
         }
     }
 
+    /// Takes the name of a prepared statement, in lower case. Servers compare these by a collation that takes letters with
+    /// accents and blanks at the end for none: only names that no other one equals are taken.
+    pub fn statement_name(&mut self) -> Option<String> {
+        let name = self.name()?;
+        name.bytes().all(|byte| byte.is_ascii_graphic()).then(|| name.to_ascii_lowercase())
+    }
+
     /// Takes `name` or `database.name`.
     pub fn named(&mut self) -> Option<Named> {
         let mut ahead = *self;

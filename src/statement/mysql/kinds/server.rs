@@ -56,8 +56,8 @@ fn kill(mut cursor: Cursor<'_>) -> Footprint {
 /// DEALLOCATE PREPARE and DROP PREPARE; names are alike whatever their case.
 pub(super) fn deallocate(mut cursor: Cursor<'_>) -> Footprint {
     let print = blank(Verb::Deallocate).facet(Facet::Session);
-    match (cursor.name(), cursor.at_end()) {
-        (Some(name), true) => print.effect(SessionEffect::Deallocate { name: Some(Arc::from(name.to_lowercase())) }),
+    match (cursor.statement_name(), cursor.at_end()) {
+        (Some(name), true) => print.effect(SessionEffect::Deallocate { name: Some(Arc::from(name)) }),
         _ => print.opaque("DEALLOCATE", "it is not followed by one name"),
     }
 }

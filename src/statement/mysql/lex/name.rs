@@ -133,6 +133,10 @@ impl Lexer<'_> {
         if name.is_empty() || name.starts_with('@') {
             return Err(Doubt("a variable's name is empty or begins with @"));
         }
+        // Servers compare these names by a collation that knows no accents and no blanks at the end: `@é` is `@e`.
+        if name.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) || name.ends_with(' ') {
+            return Err(Doubt("a variable's name has other characters than printable ASCII"));
+        }
         self.push(Token::make_word(&format!("@{name}"), None), start)
     }
 
@@ -143,7 +147,7 @@ impl Lexer<'_> {
             self.at += 1;
         }
         if self.peek(0) >= 0x80 {
-            return Err(Doubt("a variable's name has characters beyond ASCII; quote it"));
+            return Err(Doubt("a variable's name has other characters than printable ASCII"));
         }
         Ok(self.text.get(start..self.at).unwrap_or_default().to_owned())
     }
