@@ -28,10 +28,10 @@ pub fn needed(state: &ApiState, visitor: &Visitor, path: &str) -> StepUp {
     if proof.is_anew_for(path) {
         return StepUp::Done;
     }
-    if proof.assurance == "password" && state.sign_in.settings.passwords {
+    if proof.assurance == "password" && state.sign_in.settings().passwords {
         return StepUp::Password;
     }
-    match &state.sign_in.oidc {
+    match state.sign_in.oidc() {
         Some(oidc) => StepUp::Provider(oidc.config.name.clone()),
         None => StepUp::Impossible,
     }
