@@ -50,7 +50,6 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/audit/events/{seq}/proof", get(audit::proof))
         .route("/v1/audit/checkpoints", get(audit::checkpoints))
         .route("/v1/slack/interactive", post(slack::interactive))
-        .route("/v1/slack/links/{code}", get(slack::show).post(slack::confirm))
         .route("/openapi.json", get(openapi::openapi_json))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

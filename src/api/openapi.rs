@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::api::admin::{agents, audit, channels, rules, tokens};
-use crate::api::approvals::{self, decide, events, grants, slack};
+use crate::api::approvals::{self, decide, events, grants};
 use crate::api::health;
 use crate::api::signin::people;
 
@@ -24,7 +24,7 @@ use crate::api::signin::people;
         agents::list, agents::create, agents::remove, agents::act,
         tokens::list, tokens::create, tokens::act,
         grants::list, grants::create, grants::act,
-        channels::list, channels::show, channels::act, slack::show, slack::confirm,
+        channels::list, channels::show, channels::act,
         people::list, people::act,
         rules::show, rules::reload, rules::explain,
         audit::events, audit::checkpoints, audit::proof,

@@ -9,6 +9,7 @@ pub mod link;
 pub mod oidc;
 pub mod password;
 pub mod people;
+pub mod step_up;
 pub mod visitor;
 
 use std::sync::Arc;

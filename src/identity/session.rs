@@ -27,6 +27,9 @@ pub struct Proof {
     pub groups: Vec<String>,
     /// When.
     pub at: Timestamp,
+    /// Hash of the page's path for which the person proved it anew, if that is why they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anew_for: Option<String>,
 }
 
 /// How long a session lasts.
@@ -52,6 +55,18 @@ pub struct BrowserSession {
     pub last_seen_at: Timestamp,
     /// When it ends, whatever happens.
     pub expires_at: Timestamp,
+}
+
+impl Proof {
+    /// By a password, here and now.
+    pub fn by_password(person: PersonName, at: Timestamp) -> Self {
+        Self { person, assurance: "password".to_owned(), groups: Vec::new(), at, anew_for: None }
+    }
+
+    /// Did the person prove it anew in order to open this path?
+    pub fn is_anew_for(&self, path: &str) -> bool {
+        self.anew_for.as_ref().is_some_and(|kept| same(&sha256_hex(path), kept))
+    }
 }
 
 impl BrowserSession {
@@ -108,7 +123,13 @@ mod tests {
 
     fn opened() -> (BrowserSession, Secret) {
         let at = Timestamp::from_millis(0);
-        let proof = Proof { person: PersonName("dana".into()), assurance: "password".into(), groups: vec![], at };
+        let proof = Proof {
+            person: PersonName("dana".into()),
+            assurance: "password".into(),
+            groups: vec![],
+            at,
+            anew_for: None,
+        };
         let span = Span { idle: Duration::from_secs(60), most: Duration::from_secs(100) };
         BrowserSession::open(proof, span, at)
     }

@@ -206,6 +206,7 @@ async fn browser_sessions_end_for_good(store: &dyn TokenStore) {
         assurance: "password".into(),
         groups: vec!["dba".into()],
         at: at(0),
+        anew_for: Some("path".to_owned()),
     };
     let span = Span { idle: std::time::Duration::from_secs(1), most: std::time::Duration::from_secs(9) };
     let (session, _) = BrowserSession::open(proof, span, at(0));

@@ -9,8 +9,9 @@ use serde_json::json;
 use sha2::Sha256;
 
 use crate::cli::run;
-use crate::rig::{Rig, problem};
-use crate::visit::{Browser, visitor};
+use crate::idp::Idp;
+use crate::rig::{Rig, problem, sign_in};
+use crate::visit::{Browser, PASSWORD, visitor};
 
 /// A port that nobody listens on.
 const NOWHERE: &str = "http://127.0.0.1:9/hook";
@@ -115,7 +116,7 @@ async fn workspace(name: &'static str) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api", listener.local_addr().unwrap());
     let user = json!({ "id": "U9", "team_id": "T1", "name": name, "deleted": false, "is_bot": false });
-    let answer = axum::Json(json!({ "ok": true, "user": user }));
+    let answer = axum::Json(json!({ "ok": true, "user": user, "team": "Example & Co", "team_id": "T1" }));
     let router = axum::Router::new().fallback(move || async move { answer });
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
@@ -147,25 +148,83 @@ async fn slack_account_is_tied_on_the_page_by_a_form_and_not_by_a_look() {
     for _look in 0..2 {
         let page = dana.get(&rig, &path).await;
         assert!(page.status == 200 && page.has("&lt;b&gt;stray&lt;/b&gt;") && page.has("U9"), "{}", page.text);
+        assert!(page.has("<bdi>Example &amp; Co</bdi> (<bdi>T1</bdi>)"), "{}", page.text);
     }
     let page = dana.get(&rig, &path).await;
     let forged = dana.post(&rig, &path, &[("token", "x")], &[("origin", "https://holdpoint.test")]).await;
     let token = page.hidden(&path)["token"].clone();
     let foreign = dana.post(&rig, &path, &[("token", &token)], &[("origin", "https://evil.test")]).await;
     assert_eq!((forged.status, foreign.status), (403, 403));
+    let open_browser = dana.submit(&rig, &page, &path, &[]).await;
+    assert!(open_browser.status == 403 && open_browser.has("prove once more who you are"), "{}", open_browser.text);
+    let wrong = dana.submit(&rig, &page, &path, &[("password", "wrong words in a row")]).await;
+    assert!(wrong.status == 403 && wrong.has("this is not your password"), "{}", wrong.text);
+    assert!(rig.get("/v1/audit/events?limit=1000", "auditor").await.json.to_string().contains("wrong password"));
+    let done = dana.submit(&rig, &page, &path, &[("password", PASSWORD)]).await;
+    assert!(done.status == 200 && done.has("now decides as") && done.has("Example &amp; Co"), "{}", done.text);
+    assert_eq!(dana.submit(&rig, &page, &path, &[("password", PASSWORD)]).await.status, 404, "once");
+    assert_eq!(dana.get(&rig, &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_token_ties_no_account_whatever_its_scopes() {
+    let mut rig = Rig::new().await;
+    rig.with_notify(&slack(&workspace("stray").await));
+    let path = offered(&rig).await;
+    let code = path.rsplit('/').next().unwrap();
+    for old in [format!("/v1/slack/links/{code}"), path.clone()] {
+        for method in ["GET", "POST"] {
+            let reply = rig.call(method, &old, "all", &[], None).await;
+            assert!([303, 404].contains(&reply.status), "{method} {old}: {}", reply.status);
+        }
+    }
+    let mut dana = visitor(&rig, "dana").await;
+    assert_eq!(dana.get(&rig, &path).await.status, 200, "nothing was used up");
+}
+
+#[tokio::test]
+async fn whoever_came_by_the_provider_comes_from_there_again_for_this_very_link() {
+    let idp = Idp::start().await;
+    let mut rig = Rig::with(sign_in(), Some(idp.config())).await;
+    rig.with_notify(&slack(&workspace("stray").await));
+    let path = offered(&rig).await;
+    let mut dana = Browser::default();
+    for (to, fresh) in [(path.as_str(), ""), ("/history", "&fresh=1")] {
+        back(&rig, &idp, &mut dana, to, fresh).await;
+        let page = dana.get(&rig, &path).await;
+        assert!(page.has("Prove it to Example SSO") && !page.has("This is my account"), "{}", page.text);
+        assert!(page.has(&format!("/sign-in/oidc?fresh=1&amp;to={path}")), "{}", page.text);
+        let token = page.hidden("/sign-out")["token"].clone();
+        let fields = [("token", token.as_str()), ("password", PASSWORD)];
+        let forged = dana.post(&rig, &path, &fields, &[("origin", "https://holdpoint.test")]).await;
+        assert_eq!(forged.status, 403, "{to}");
+    }
+    back(&rig, &idp, &mut dana, &path, "&fresh=1").await;
+    let page = dana.get(&rig, &path).await;
     let done = dana.submit(&rig, &page, &path, &[]).await;
     assert!(done.status == 200 && done.has("now decides as"), "{}", done.text);
-    assert_eq!(dana.submit(&rig, &page, &path, &[]).await.status, 404, "once");
-    assert_eq!(dana.get(&rig, &path).await.status, 404);
+}
+
+/// Signs in at the provider, and comes back to `to`.
+async fn back(rig: &Rig, idp: &Idp, browser: &mut Browser, to: &str, fresh: &str) {
+    idp.says(json!({ "auth_time": crate::oidc::NOW }));
+    let begun = browser.get(rig, &format!("/sign-in/oidc?to={to}{fresh}")).await;
+    let url = reqwest::Url::parse(begun.header("location")).unwrap();
+    let asked = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let (code, state) = (idp.code(&asked), &asked["state"]);
+    let back = browser.get(rig, &format!("/sign-in/oidc/callback?code={code}&state={state}")).await;
+    assert_eq!((back.status, back.header("location")), (303, to), "{}", back.text);
 }
 
 #[tokio::test]
 async fn one_time_codes_that_nobody_gave_out_tie_nothing() {
     let mut rig = Rig::new().await;
-    assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
     rig.with_notify(&slack("http://127.0.0.1:9/api"));
-    assert_eq!(problem(&rig.get("/v1/slack/links/x", "dana").await), (404, "not-found"));
-    assert_eq!(problem(&rig.call("POST", "/v1/slack/links/x", "dana", &[], None).await), (404, "not-found"));
-    assert_eq!(problem(&rig.get("/v1/slack/links/x", "reader").await), (403, "forbidden"));
-    assert_eq!(problem(&rig.get("/v1/slack/links/x", "").await), (401, "unauthorized"));
+    let mut dana = visitor(&rig, "dana").await;
+    assert_eq!(dana.get(&rig, "/slack/link/x").await.status, 404);
+    let token = dana.get(&rig, "/").await.hidden("/sign-out")["token"].clone();
+    let fields = [("token", token.as_str()), ("password", PASSWORD)];
+    let guessed = dana.post(&rig, "/slack/link/x", &fields, &[("origin", "https://holdpoint.test")]).await;
+    assert_eq!(guessed.status, 404);
+    assert_eq!(visitor(&rig, "rita").await.get(&rig, "/slack/link/x").await.status, 404);
 }

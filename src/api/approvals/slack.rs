@@ -1,41 +1,20 @@
-//! `/v1/slack`: what Slack sends in HTTP mode, and tying a Slack account to the person who is signed in.
+//! `/v1/slack`: what Slack sends in HTTP mode; and tying a Slack account to a person, which the page does (`signin/account`): a token
+//! alone never ties one, because the tie would outlive it.
 //!
 //! Slack's requests carry its signature instead of a token; everything else about them is decided in `notify/slack`.
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 
 use crate::api::auth::Caller;
-use crate::api::problem::{Kind, Problem, ProblemBody};
+use crate::api::problem::{Kind, Problem};
 use crate::api::state::ApiState;
 use crate::audit::event::Event;
-use crate::clock::Timestamp;
 use crate::identity::token::Scope;
 use crate::notify::slack::{LinkError, LinkShown, Slack};
-
-/// A Slack account that a one-time code would tie, or has tied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct SlackLink {
-    /// The workspace's id.
-    pub team: String,
-    /// The account's id.
-    pub user: String,
-    /// What the account calls itself in Slack. Confirm only if this is you.
-    pub name: String,
-    /// Until when the code works.
-    #[schema(value_type = String)]
-    pub expires_at: Timestamp,
-}
-
-impl From<LinkShown> for SlackLink {
-    fn from(link: LinkShown) -> Self {
-        Self { team: link.team, user: link.user, name: link.name, expires_at: link.expires_at }
-    }
-}
 
 /// Buttons and forms, sent by Slack. Unsigned, old and repeated requests get 401 and no explanation.
 pub async fn interactive(State(state): State<ApiState>, headers: HeaderMap, body: Bytes) -> Response {
@@ -49,48 +28,24 @@ pub async fn interactive(State(state): State<ApiState>, headers: HeaderMap, body
     }
 }
 
-/// Shows whose Slack account a one-time code would tie to the caller.
-#[utoipa::path(get, path = "/v1/slack/links/{code}", tag = "channels", security(("token" = ["approvals:decide"])),
-    params(("code" = String, Path, description = "The code of the link that Slack showed")),
-    responses((status = 200, body = SlackLink), (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
-pub async fn show(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Path(code): Path<String>,
-) -> Result<Json<SlackLink>, Problem> {
-    shown(&state, &caller, &code).map(Json)
-}
-
 /// The account that a one-time code would tie to the caller.
 ///
 /// # Errors
 /// The scope is missing, Slack is not configured, no such code, or the store fails.
-pub fn shown(state: &ApiState, caller: &Caller, code: &str) -> Result<SlackLink, Problem> {
+pub fn shown(state: &ApiState, caller: &Caller, code: &str) -> Result<LinkShown, Problem> {
     caller.require(Scope::ApprovalsDecide)?;
-    slack(state)?.link_shown(code).map(SlackLink::from).map_err(refused)
-}
-
-/// Ties that Slack account to the caller. The code works once.
-#[utoipa::path(post, path = "/v1/slack/links/{code}", tag = "channels", security(("token" = ["approvals:decide"])),
-    params(("code" = String, Path, description = "The code of the link that Slack showed")),
-    responses((status = 200, body = SlackLink), (status = "default", body = ProblemBody, content_type = "application/problem+json")))]
-pub async fn confirm(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Path(code): Path<String>,
-) -> Result<Json<SlackLink>, Problem> {
-    tie(&state, &caller, &code).await.map(Json)
+    slack(state)?.link_shown(code).map_err(refused)
 }
 
 /// Ties the account to the caller and uses the code up. Recorded before it is done.
 ///
 /// # Errors
 /// As [`shown`], or the audit log fails.
-pub async fn tie(state: &ApiState, caller: &Caller, code: &str) -> Result<SlackLink, Problem> {
-    let SlackLink { team, user, .. } = shown(state, caller, code)?;
+pub async fn tie(state: &ApiState, caller: &Caller, code: &str) -> Result<LinkShown, Problem> {
+    let LinkShown { team, user, .. } = shown(state, caller, code)?;
     let what = format!("Slack account {user} of workspace {team} tied to {}", caller.name());
     state.record(Event::IdentityChanged { by: caller.name().clone(), what }).await?;
-    slack(state)?.link(code, &caller.person).await.map(SlackLink::from).map_err(refused)
+    slack(state)?.link(code, &caller.person).await.map_err(refused)
 }
 
 fn slack(state: &ApiState) -> Result<&Slack, Problem> {

@@ -131,22 +131,51 @@ pub async fn sign_in(
         return Ok(shown(StatusCode::FORBIDDEN, "Signing in by password is switched off."));
     }
     let (person, address) = (PersonName(fields.name.trim().to_owned()), address(peer));
+    match tried(&state, &person, &address, Secret::new(fields.password.clone())).await? {
+        Tried::Good => {}
+        Tried::Wrong => return Ok(shown(StatusCode::UNAUTHORIZED, WRONG)),
+        Tried::Wait(seconds) => {
+            let mut answer = shown(StatusCode::TOO_MANY_REQUESTS, &too_many(seconds));
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            return Ok(answer);
+        }
+    }
     let now = state.clock.now();
-    if let Err(wait) = state.sign_in.limits.admit(&person.0, &address, now) {
-        refused(&state, &person, &address, "too many wrong tries");
-        let seconds = wait.as_secs().max(1);
-        let mut answer =
-            shown(StatusCode::TOO_MANY_REQUESTS, &format!("Too many wrong tries. Wait {seconds} s and try again."));
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        return Ok(answer);
-    }
-    if !password::verify(&state, &person, Secret::new(fields.password.clone())).await? {
-        refused(&state, &person, &address, "wrong password");
-        return Ok(shown(StatusCode::UNAUTHORIZED, WRONG));
-    }
-    state.sign_in.limits.forgive(&person.0, &address);
-    let proof = Proof { person, assurance: "password".to_owned(), groups: Vec::new(), at: now };
+    let proof = Proof::by_password(person, now);
     open(&state, proof, &address, &headers, &to).await
+}
+
+/// What became of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It is the person's password.
+    Good,
+    /// It is not.
+    Wrong,
+    /// There were too many wrong ones: in so many seconds again.
+    Wait(u64),
+}
+
+/// Words for [`Tried::Wait`].
+pub fn too_many(seconds: u64) -> String {
+    format!("Too many wrong tries. Wait {seconds} s and try again.")
+}
+
+/// Tries a password, as slowly as the tries before it ask for; one that is wrong is recorded.
+///
+/// # Errors
+/// Too many people at once, or the store fails.
+pub async fn tried(state: &ApiState, person: &PersonName, address: &str, given: Secret) -> Result<Tried, Problem> {
+    if let Err(wait) = state.sign_in.limits.admit(&person.0, address, state.clock.now()) {
+        refused(state, person, address, "too many wrong tries");
+        return Ok(Tried::Wait(wait.as_secs().max(1)));
+    }
+    if !password::verify(state, person, given).await? {
+        refused(state, person, address, "wrong password");
+        return Ok(Tried::Wrong);
+    }
+    state.sign_in.limits.forgive(&person.0, address);
+    Ok(Tried::Good)
 }
 
 /// Opens a session for a person who has proved who they are, records it first, and goes on to `to`. A session this browser

@@ -72,7 +72,7 @@ pub async fn set(
     state.tokens.put_login(login).await.map_err(|error| Problem::unavailable("the store", error))?;
     drop(turn);
     password::end_sessions(&state, &person).await?;
-    let proof = Proof { person, assurance: "password".to_owned(), groups: Vec::new(), at: now };
+    let proof = Proof::by_password(person, now);
     open(&state, proof, &address(peer), &headers, "/").await
 }
 

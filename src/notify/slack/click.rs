@@ -64,7 +64,7 @@ impl Slack {
     }
 
     async fn offer(&self, account: &Account) -> String {
-        match self.0.accounts.offer(account).await {
+        match self.0.accounts.offer(&self.0.api, account).await {
             Ok(code) => format!(
                 "this Slack account is not tied to a person yet. Open {}/slack/link/{} within ten minutes, sign in and confirm; \
                  then click again",

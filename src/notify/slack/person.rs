@@ -46,6 +46,9 @@ pub(super) struct Account {
 pub struct LinkShown {
     /// The workspace's id.
     pub team: String,
+    /// What the workspace calls itself, if Slack said so.
+    #[serde(default)]
+    pub workspace: Option<String>,
     /// The account's id.
     pub user: String,
     /// What the account calls itself.
@@ -70,6 +73,13 @@ pub(super) struct Accounts {
     people: std::collections::BTreeMap<String, String>,
     notes: Arc<dyn NoteStore>,
     clock: Arc<dyn Clock>,
+}
+
+/// The name of the bot's own workspace, if that is the one: words for the person who confirms, nothing depends on it.
+async fn workspace(api: &Api, team: &str) -> Option<String> {
+    let answer = api.call("auth.test", &json!({})).await.ok()?;
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+    (text("team_id") == team && !text("team").is_empty()).then(|| text("team").chars().take(80).collect())
 }
 
 fn code_hash(code: &str) -> String {
@@ -121,10 +131,11 @@ impl Accounts {
     }
 
     /// A code that ties this account to whoever confirms it. Kept as a hash, for ten minutes.
-    pub(super) async fn offer(&self, account: &Account) -> Result<Secret, StoreError> {
+    pub(super) async fn offer(&self, api: &Api, account: &Account) -> Result<Secret, StoreError> {
         let code = random_secret();
         let link = LinkShown {
             team: account.team.clone(),
+            workspace: workspace(api, &account.team).await,
             user: account.user.clone(),
             name: account.name.clone(),
             expires_at: self.clock.now().after(LINK_TIME),

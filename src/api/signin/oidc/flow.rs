@@ -19,7 +19,7 @@ use crate::api::signin::oidc::provider::{Attempt, Provider};
 use crate::api::signin::visitor::{Peer, address, local};
 use crate::api::state::ApiState;
 use crate::audit::event::Event;
-use crate::identity::credential::random_secret;
+use crate::identity::credential::{random_secret, sha256_hex};
 use crate::identity::ids::PersonName;
 use crate::identity::oidc::{Claims, assurance, groups, person};
 use crate::identity::session::{Proof, same};
@@ -110,7 +110,8 @@ async fn arrived(state: &ApiState, headers: &HeaderMap, back: Back) -> Result<(P
     if !state.knows(&person) {
         return Err(OidcError::Refused(format!("`people:` in the configuration has no {person}")));
     }
-    Ok((Proof { person, assurance: assurance(&claims).to_owned(), groups, at: state.clock.now() }, to))
+    let anew_for = attempt.fresh.then(|| sha256_hex(&to));
+    Ok((Proof { person, assurance: assurance(&claims).to_owned(), groups, at: state.clock.now(), anew_for }, to))
 }
 
 /// The person and the groups that these claims lead to.
